@@ -1,0 +1,95 @@
+"""What every test may use: small rasters made on the spot, and the optional folder of real scenes."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+
+RasterFactory = Callable[..., Path]
+
+
+@pytest.fixture
+def make_raster(tmp_path: Path) -> RasterFactory:
+    """Return a function that writes a GeoTIFF and returns its path; see ``write_raster``."""
+
+    def make(path: str | Path = "image.tif", array: np.ndarray | None = None, **options: Any) -> Path:
+        return write_raster(tmp_path / path, array, **options)
+
+    return make
+
+
+def write_raster(
+    path: Path,
+    array: np.ndarray | None = None,
+    *,
+    shape: tuple[int, int] = (64, 80),
+    bands: int = 3,
+    dtype: str = "uint8",
+    crs: str | None = "EPSG:32648",
+    gsd: float = 0.5,
+    origin: tuple[float, float] = (388000.0, 3676000.0),
+    nodata: float | None = None,
+    descriptions: Sequence[str] | None = None,
+    rotation_deg: float = 0.0,
+    south_up: bool = False,
+    mask: np.ndarray | None = None,
+    **profile: Any,
+) -> Path:
+    """Write a small GeoTIFF.
+
+    Args:
+        path: Where to; a missing folder is made.
+        array: (bands, h, w) or (h, w); without it, noise that is the same for the same file name.
+        shape: (height, width) of the noise.
+        bands: Bands of the noise.
+        dtype: Of the noise; an array keeps its own.
+        crs: None writes a raster without a CRS.
+        gsd: Pixel size in CRS units.
+        origin: CRS coordinates of the raster's first corner: the upper left one, or the lower left one if ``south_up``.
+        nodata: Nodata value.
+        descriptions: Band names.
+        rotation_deg: Turns the raster about its first corner, counter-clockwise.
+        south_up: The first row is the southernmost.
+        mask: (h, w), written as an internal mask; 0 or False where a pixel is not valid.
+        **profile: Creation options of GDAL's GTiff driver, such as ``tiled=True, blockxsize=16``.
+    """
+    if array is None:
+        random = np.random.default_rng(zlib.crc32(path.name.encode()))
+        high = min(np.iinfo(dtype).max, 10_000) if np.issubdtype(dtype, np.integer) else 1
+        array = (random.random((bands, *shape)) * high).astype(dtype)
+    array = array[np.newaxis] if array.ndim == 2 else array
+    step = Affine.scale(gsd, gsd if south_up else -gsd)
+    transform = Affine.translation(*origin) @ Affine.rotation(rotation_deg) @ step
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(
+            path, "w", driver="GTiff", count=array.shape[0], height=array.shape[1], width=array.shape[2],
+            dtype=array.dtype.name, crs=crs, transform=transform, nodata=nodata, **profile,
+        ) as dataset,
+    ):
+        dataset.write(array)
+        for index, description in enumerate(descriptions or (), start=1):
+            dataset.set_band_description(index, description)
+        if mask is not None:
+            dataset.write_mask(np.where(mask, 255, 0).astype("uint8"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Return the folder of real scenes that ``SCARP_TEST_DATA`` names; skip the test when there is none."""
+    folder = os.environ.get("SCARP_TEST_DATA")
+    if not folder:
+        pytest.skip("SCARP_TEST_DATA is not set")
+    if not Path(folder).is_dir():
+        pytest.fail(f"SCARP_TEST_DATA is not a folder: {folder}")
+    return Path(folder)
