@@ -61,7 +61,8 @@ def write_outlines(path: Path, records: Sequence[OutlineRecord], crs: CRS, *, mo
         _fsync(path.parent)
     except (OSError, sqlite3.Error, pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError,
             pyogrio.errors.FeatureError) as error:
-        raise StorageError(f"outlines file {path.name}", got=str(error), expected="a folder with space to write in",
+        raise StorageError(f"outlines file {path.name}", got=str(error).replace(f"{path.parent}/", ""),
+                           expected="a folder with space to write in",
                            remedy="Free some space or choose another folder, then run this again.") from error
     finally:
         for rest in (aside, aside.with_name(f"{aside.name}-journal")):
