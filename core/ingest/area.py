@@ -1,0 +1,92 @@
+"""An area of interest from outside: one valid polygon or multipolygon, and its CRS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from shapely.geometry import MultiPolygon, Polygon
+
+from core.errors import InputError
+from core.ingest.files import inspect, looks_like
+from core.ingest.geojson import read_geojson
+from core.ingest.geopackage import SQLITE_MAGIC, read_geopackage
+
+MAX_VERTICES = 1_000_000
+
+MAX_CROSSINGS = 5_000_000
+"""Pairs of edges whose boxes meet, beyond a few for each edge; repairing and merging cost at least so much."""
+
+_SMALL = 5_000  # vertices; polygons of so few are repaired and merged without a look at their edges
+
+_EXPECTED = "polygons as GeoJSON (.geojson, .json) or GeoPackage (.gpkg)"
+
+
+def read_area(path: str | Path) -> tuple[Polygon | MultiPolygon, CRS]:
+    """Read an area of interest; overlapping polygons are merged, and rings that touch or cross themselves repaired.
+
+    Args:
+        path: A GeoJSON or GeoPackage file that may come from anyone.
+
+    Returns:
+        The area, valid and not empty, in the CRS beside it.
+
+    Raises:
+        InputError: The file is of another kind, damaged or too large, or holds no valid polygon.
+    """
+    full, size, head = inspect(path)
+    name, suffix = full.name, Path(path).suffix.lower()
+    if suffix in {".geojson", ".json"} and head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+        polygons, crs = read_geojson(full, size)
+    elif suffix == ".gpkg" and head.startswith(SQLITE_MAGIC):
+        polygons, crs = read_geopackage(full, size)
+    else:
+        raise InputError(name, got=looks_like(head), expected=_EXPECTED,
+                         remedy="Export the area's layer as GeoJSON or as a GeoPackage.")
+    return _area(name, polygons, crs), crs
+
+
+def _area(name: str, polygons: list[list[NDArray[np.float64]]], crs: CRS) -> Polygon | MultiPolygon:
+    """Build the area out of rings, refusing what cannot be one."""
+    polygons = [rings for rings in polygons if rings]
+    if not polygons:
+        raise _refuse(name, "no polygon", "at least one polygon", "Draw the area as a polygon and export it.")
+    rings = [ring for polygon in polygons for ring in polygon]
+    vertices = sum(len(ring) for ring in rings)
+    if vertices > MAX_VERTICES:
+        raise _refuse(name, f"{vertices:,} vertices", f"at most {MAX_VERTICES:,}", "Simplify the outline of the area.")
+    if min(len(ring) for ring in rings) < 4:
+        raise _refuse(name, "a ring of fewer than 4 positions", "closed rings", "Draw the area again.")
+    coordinates = np.concatenate(rings)
+    limit = np.array([180.0, 90.0]) if crs.is_geographic else np.array([1e8, 1e8])
+    if not (np.abs(coordinates) <= limit).all():
+        raise _refuse(name, "coordinates outside what the CRS allows", f"coordinates in {crs.to_string()[:60]}",
+                      "Export the area again with the CRS its coordinates are in.")
+    parts = [Polygon(polygon[0], polygon[1:]) for polygon in polygons]
+    if len(parts) == 1 and parts[0].is_valid:
+        return parts[0]
+    if vertices > _SMALL:
+        _check_crossings(name, rings)
+    area = shapely.union_all(shapely.make_valid(parts, method="structure", keep_collapsed=False))
+    if area.is_empty:
+        raise _refuse(name, "polygons without any area", "at least one polygon", "Draw the area again.")
+    return area
+
+
+def _check_crossings(name: str, rings: list[NDArray[np.float64]]) -> None:
+    """Refuse rings that cross so often that repairing and merging them would never end."""
+    edges = shapely.linestrings(np.concatenate([np.stack([ring[:-1], ring[1:]], axis=1) for ring in rings]))
+    tree = shapely.STRtree(edges)
+    allowed = MAX_CROSSINGS + 20 * len(edges)
+    for start in range(0, len(edges), 32):
+        allowed -= tree.query(edges[start : start + 32]).shape[1]
+        if allowed < 0:
+            raise _refuse(name, "polygons that cross each other too often", "few overlaps",
+                          "Dissolve the polygons into one and simplify it.")
+
+
+def _refuse(name: str, got: str, expected: str, remedy: str) -> InputError:
+    return InputError(name, got=got, expected=expected, remedy=remedy)
