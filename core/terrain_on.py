@@ -21,8 +21,6 @@ Order = Literal["gradients", "dem"]
 # An image pixel at least this many elevation pixels wide takes their mean; below, cubic
 # convolution, which would step over elevations that lie between its samples.
 AVERAGE_FROM = 1.5
-# Largest error of position, in elevation pixels, that the warp may make to save time.
-WARP_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -70,18 +68,19 @@ def terrain_on(
     if order not in get_args(Order):
         raise unknown_name("terrain order", order, list(get_args(Order)))
     z = np.asarray(dem, np.float32)
+    x, y = (float(v) for v in _transform(grid, dem_grid, *grid.centre))
+    de, dn = gradients(z, dem_grid.frame_m(x, y), vertical_unit_m=vertical_unit_m)
     if order == "gradients":
-        x, y = _transform(grid, dem_grid, *grid.centre)
-        de, dn = gradients(z, dem_grid.frame_m(float(x), float(y)), vertical_unit_m=vertical_unit_m)
-        north = axes_m(dem_grid.crs, float(x), float(y))[1] - axes_m(grid.crs, *grid.centre)[1]
-        de, dn = rotate(de, dn, north)
-        layers = np.stack([de, dn, np.where(np.isnan(de), np.float32(np.nan), z * np.float32(vertical_unit_m))])
-        de, dn, elevation = _resample(layers, dem_grid, grid)
+        de, dn = rotate(de, dn, axes_m(dem_grid.crs, x, y)[1] - axes_m(grid.crs, *grid.centre)[1])
+        elevation = _resample(z, dem_grid, grid)
+        de, dn = _resample(de, dem_grid, grid), _resample(dn, dem_grid, grid)
     else:
+        measured = np.isfinite(_resample(de, dem_grid, grid))
         ring = grid.window(Window(-1, -1, grid.width + 2, grid.height + 2))
-        elevation = _resample(z[None], dem_grid, ring)[0]
-        de, dn = gradients(elevation, grid.frame_m(), vertical_unit_m=vertical_unit_m)
-        de, dn, elevation = (a[1:-1, 1:-1] for a in (de, dn, elevation * np.float32(vertical_unit_m)))
+        wide = _resample(z, dem_grid, ring)
+        de, dn = gradients(wide, ring.frame_m(), vertical_unit_m=vertical_unit_m)
+        de, dn, elevation = (np.where(measured, a[1:-1, 1:-1], np.float32(np.nan)) for a in (de, dn, wide))
+    elevation = elevation * np.float32(vertical_unit_m)
     present = np.isfinite(de) & np.isfinite(dn) & np.isfinite(elevation)
     de, dn, elevation = (np.where(present, a, np.float32(np.nan)) for a in (de, dn, elevation))
     return TerrainOnGrid(de, dn, elevation, present)
@@ -135,13 +134,18 @@ def _transform(
     return np.asarray(there[0], np.float64), np.asarray(there[1], np.float64)
 
 
-def _resample(layers: Floats, source: Grid, target: Grid) -> Floats:
-    """Warp (bands, h, w) layers, NaN where missing, onto another grid."""
+def _resample(layer: Floats, source: Grid, target: Grid) -> Floats:
+    """Warp one layer, NaN where missing, onto another grid.
+
+    GDAL leaves a pixel missing when the nearest one of the source is, and near missing ones falls
+    back from cubic to linear weights. One layer at a time: in a stack it takes a pixel that is
+    missing in one layer alone for valid, and its NaN spreads through the kernel.
+    """
     finer = target.gsd_m >= AVERAGE_FROM * source.gsd_m
-    out = np.full((len(layers), *target.shape), np.nan, np.float32)
+    out = np.full(target.shape, np.nan, np.float32)
     reproject(
-        layers, out, src_transform=source.transform, src_crs=source.crs, src_nodata=np.nan,
+        layer, out, src_transform=source.transform, src_crs=source.crs, src_nodata=np.nan,
         dst_transform=target.transform, dst_crs=target.crs, dst_nodata=np.nan,
-        resampling=Resampling.average if finer else Resampling.cubic, tolerance=WARP_TOLERANCE,
+        resampling=Resampling.average if finer else Resampling.cubic,
     )
     return out
