@@ -193,7 +193,7 @@ def _apply(kernel: Callable[..., object], de: ArrayLike, dn: ArrayLike, *rest: n
     a, b, o = np.atleast_1d(east, north, out)
 
     def work(rows: slice) -> None:
-        with np.errstate(invalid="ignore"):  # missing pixels are expected
+        with np.errstate(all="ignore"):  # missing pixels are expected; a vectorised branch not taken may divide by 0
             kernel(a[rows], b[rows], *rest, out=o[rows])
     _in_blocks(work, len(o), o.size)
     return out
