@@ -1,0 +1,45 @@
+"""The map: a project's layers, a detection to run, and what it found."""
+
+import streamlit as st
+
+from ui import html, state
+from ui.detect_panel import detect_panel
+from ui.empty import no_project
+from ui.landslides_panel import landslides_panel, shown_run
+from ui.layers import bounds_of, map_layers
+from ui.map.component import area_from_map, draw_map, picked_from_map
+from ui.project_head import project_head
+
+TABS = ("Detect", "Landslides")
+
+
+def on_area() -> None:
+    """Remember the area that was drawn."""
+    st.session_state[state.AREA] = area_from_map()
+
+
+def on_pick() -> None:
+    """Remember the outline that was clicked, and turn to its attributes."""
+    state.select(picked_from_map())
+    if state.get(state.SELECTED) is not None:
+        st.session_state[state.TAB] = "Landslides"
+
+
+project = state.current_project()
+if project is None or not project.of("image"):
+    no_project(project)
+    st.stop()
+
+run = shown_run(project)
+with st.sidebar:
+    project_head(project)
+    tab = st.segmented_control("Panel", TABS, key=state.TAB, default=TABS[0], required=True, width="stretch",
+                               label_visibility="collapsed")
+    if tab == "Detect":
+        detect_panel(project)
+    else:
+        landslides_panel(project, run)
+
+draw_map(project=project.id, bounds=bounds_of(project.path(project.of("image")[0])), layers=map_layers(project, run),
+         area=state.get(state.AREA), selected=state.get(state.SELECTED), fly=state.get(state.FLY),
+         on_area=on_area, on_pick=on_pick)

@@ -1,0 +1,40 @@
+"""The vendored browser files, at an address that changes with their content."""
+
+import hashlib
+from functools import lru_cache
+
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from ui.settings import MAP_ASSETS
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    """Return a fingerprint of all assets."""
+    digest = hashlib.sha256()
+    for file in sorted(MAP_ASSETS.iterdir()):
+        digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def asset_url(name: str) -> str:
+    """Return the address of an asset on this server."""
+    return f"/assets/{version()}/{name}"
+
+
+class _Versioned(StaticFiles):
+    """Serves ``/<version>/<file>``; what has the right version may be kept for good."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        head, _, name = path.partition("/")
+        response = await super().get_response(name, scope)
+        fresh = "public, max-age=31536000, immutable" if head == version() else "no-cache"
+        response.headers["cache-control"] = fresh
+        return response
+
+
+def assets() -> StaticFiles:
+    """Return the app that serves them."""
+    return _Versioned(directory=MAP_ASSETS)

@@ -1,0 +1,36 @@
+"""Small pieces of HTML; every value is escaped."""
+
+from collections.abc import Mapping
+from html import escape
+
+import streamlit as st
+
+
+def title(kicker: str, text: str, note: str = "") -> None:
+    """Show a heading with a word above and a line below it."""
+    below = f'<p class="scarp-note">{escape(note)}</p>' if note else ""
+    st.html(f'<p class="scarp-kicker">{escape(kicker)}</p><p class="scarp-title">{escape(text)}</p>{below}')
+
+
+def figures(values: Mapping[str, str]) -> None:
+    """Show a few key figures side by side."""
+    st.html(f'<dl class="scarp-figures">{_pairs(values)}</dl>')
+
+
+def facts(values: Mapping[str, str]) -> None:
+    """Show a list of names and values."""
+    st.html(f'<dl class="scarp-facts">{_pairs(values)}</dl>')
+
+
+def note(text: str) -> None:
+    """Show a quiet line."""
+    st.html(f'<p class="scarp-note">{escape(text)}</p>')
+
+
+def empty(heading: str, text: str) -> None:
+    """Say why there is nothing here, and what to do."""
+    st.html(f'<div class="scarp-empty"><b>{escape(heading)}</b>{escape(text)}</div>')
+
+
+def _pairs(values: Mapping[str, str]) -> str:
+    return "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in values.items())

@@ -1,0 +1,1 @@
+"""The map component: MapLibre GL in the page, with vendored assets."""
