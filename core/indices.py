@@ -66,6 +66,6 @@ def _wide(band: ArrayLike) -> NDArray[Any]:
 def _ratio(top: NDArray[Any], bottom: NDArray[Any], valid: ArrayLike | None) -> Floats:
     """Return top / bottom within [-1, 1], NaN where the ratio has no meaning."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        ratio = np.where(bottom == 0, np.nan, top / bottom)
+        ratio = top / bottom
     known = np.isfinite(ratio) if valid is None else np.isfinite(ratio) & np.asarray(valid, bool)
     return np.where(known, np.clip(ratio, -1, 1), np.nan).astype(np.float32)
