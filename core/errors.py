@@ -56,3 +56,7 @@ def unknown_name(kind: str, got: str, valid: list[str]) -> UnknownNameError:
         f"unknown {kind}", got=repr(got), expected=f"one of {', '.join(valid) or 'none yet'}",
         remedy=f"Choose one of the listed {kind} names.",
     )
+
+
+class CancelledError(ScarpError):
+    """The user stopped the work; what was finished is kept for the next call."""

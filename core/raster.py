@@ -1,0 +1,135 @@
+"""Reading: any raster, window by window, onto the grid that is asked for."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import RasterioIOError
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
+
+from core.errors import InputError
+from core.grid import Grid
+from core.ingest import open_geotiff
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+BAND_ROLES = ("red", "green", "blue", "nir")
+_ALIASES = {"r": "red", "g": "green", "b": "blue", "near infrared": "nir", "near-infrared": "nir", "infrared": "nir"}
+
+
+def open_raster(path: Path) -> rasterio.DatasetReader:
+    """Open a GeoTIFF through the gate of ``core.ingest``; use it as a context manager.
+
+    Raises:
+        InputError: It is not a GeoTIFF that may be read here.
+    """
+    return open_geotiff(path)
+
+
+def grid_of(dataset: rasterio.DatasetReader) -> Grid:
+    """Return a dataset's grid; a missing CRS is an error that says so."""
+    return Grid((dataset.height, dataset.width), Affine(*tuple(dataset.transform)[:6]), dataset.crs)
+
+
+def band_roles(dataset: rasterio.DatasetReader) -> dict[str, int]:
+    """Return the 1-based band index of each role that can be told.
+
+    Descriptions rule, then colour interpretation, then position (three bands or more are red, green, blue; a
+    fourth that is not alpha is near infrared only when it is described so).
+
+    Raises:
+        InputError: Red, green and blue cannot all be found.
+    """
+    roles: dict[str, int] = {}
+    for index, (text, colour) in enumerate(zip(dataset.descriptions, dataset.colorinterp, strict=True), start=1):
+        name = (text or "").strip().lower()
+        role = _ALIASES.get(name, name)
+        if role not in BAND_ROLES:
+            role = colour.name if colour in (ColorInterp.red, ColorInterp.green, ColorInterp.blue) else ""
+        if role:
+            roles.setdefault(role, index)
+    if not {"red", "green", "blue"} & set(roles) and dataset.count >= 3:
+        roles.update(red=1, green=2, blue=3)
+    if missing := [role for role in ("red", "green", "blue") if role not in roles]:
+        raise InputError("image bands", got=f"{dataset.count} band(s), no {', '.join(missing)}",
+                         expected="red, green and blue", remedy="Use a colour image, or name its bands by description.")
+    return roles
+
+
+def read_on(
+    dataset: rasterio.DatasetReader, grid: Grid, indexes: Sequence[int], resampling: str = "bilinear",
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Read bands onto a grid of any CRS, resolution and extent.
+
+    Args:
+        dataset: An open raster.
+        grid: Where the values are wanted, usually the grid of a window of the image.
+        indexes: 1-based bands.
+        resampling: GDAL's name of the method, used where the grids differ.
+
+    Returns:
+        (bands, h, w) float32 and (h, w) bool: where a value was observed (nodata, alpha, mask, NaN and the
+        world outside the raster are False; values there are 0).
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    try:
+        offset = _pixel_offset(grid_of(dataset), grid)
+        if offset is None:
+            values, valid = _read_warped(dataset, grid, indexes, Resampling[resampling])
+        else:
+            values, valid = _read_aligned(dataset, grid.shape, indexes, *offset)
+    except RasterioIOError as error:
+        raise InputError("raster data", got="a block that cannot be read", expected="a complete file",
+                         remedy="The file is truncated or damaged: copy or download it again.") from error
+    valid &= np.isfinite(values).all(0)
+    return np.where(valid, values, np.float32(0)), valid
+
+
+def _pixel_offset(source: Grid, target: Grid) -> tuple[int, int] | None:
+    """Return (column, row) of the target's corner in the source when the pixels coincide, else None."""
+    if source.crs != target.crs:
+        return None
+    relative = ~source.transform @ target.transform
+    if not np.allclose((relative.a, relative.b, relative.d, relative.e), (1, 0, 0, 1), atol=1e-6):
+        return None
+    column, row = round(relative.c), round(relative.f)
+    if math.hypot(relative.c - column, relative.f - row) > 1e-3:
+        return None
+    return column, row
+
+
+def _read_aligned(
+    dataset: rasterio.DatasetReader, shape: tuple[int, int], indexes: Sequence[int], column: int, row: int,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    values = np.zeros((len(indexes), *shape), np.float32)
+    valid = np.zeros(shape, bool)
+    top, left = max(row, 0), max(column, 0)
+    bottom, right = min(row + shape[0], dataset.height), min(column + shape[1], dataset.width)
+    if top < bottom and left < right:
+        window = Window(left, top, right - left, bottom - top)
+        inside = np.s_[top - row:bottom - row, left - column:right - column]
+        valid[inside] = dataset.dataset_mask(window=window) > 0
+        if valid[inside].any():
+            values[(slice(None), *inside)] = dataset.read(list(indexes), window=window)
+    return values, valid
+
+
+def _read_warped(
+    dataset: rasterio.DatasetReader, grid: Grid, indexes: Sequence[int], resampling: Resampling,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    has_alpha = ColorInterp.alpha in dataset.colorinterp
+    with WarpedVRT(dataset, crs=grid.crs, transform=grid.transform, height=grid.height, width=grid.width,
+                   resampling=resampling, add_alpha=dataset.nodata is None and not has_alpha,
+                   warp_mem_limit=64) as warped:
+        return warped.read(list(indexes)).astype(np.float32), warped.dataset_mask() > 0

@@ -1,0 +1,1 @@
+"""From labelled ground to weights."""

@@ -1,0 +1,77 @@
+"""Augmentation that knows geography: terrain turns with the image, colour and scale vary as sensors do."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def turn(image: Tensor, label: Tensor, gradients: Tensor, quarter: int, mirror: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Mirror east-west and then turn a crop by quarter turns, the terrain gradients' directions with it.
+
+    Args:
+        image: (c, h, w).
+        label: (h, w).
+        gradients: (2, h, w), dz/de and dz/dn; NaN where absent.
+        quarter: Quarter turns anticlockwise.
+        mirror: Whether to mirror first.
+
+    Returns:
+        The three, turned; ``gradients`` are those of the turned world.
+    """
+    if mirror:
+        image, label, gradients = image.flip(-1), label.flip(-1), gradients.flip(-1)
+        gradients = torch.stack([-gradients[0], gradients[1]])
+    image, label, gradients = (torch.rot90(x, quarter, (-2, -1)) for x in (image, label, gradients))
+    for _ in range(quarter % 4):  # anticlockwise by 90 degrees: (e, n) becomes (-n, e)
+        gradients = torch.stack([-gradients[1], gradients[0]])
+    return image, label, gradients
+
+
+def resize(image: Tensor, size: int) -> Tensor:
+    """Return (c, size, size) float from (c, h, w), averaged where it shrinks."""
+    return F.interpolate(image[None].float(), size=(size, size), mode="bilinear", antialias=True)[0]
+
+
+def colour(image: Tensor, generator: torch.Generator, palette: Tensor) -> Tensor:
+    """Vary radiometry: gain and offset a band, gamma, saturation, another scene's tone, haze, blur and noise.
+
+    Args:
+        image: (3, h, w) float, 0 to 255.
+        generator: Source of randomness.
+        palette: (k, 2, 3) channel means and deviations of other scenes, whose tone may be taken on.
+
+    Returns:
+        (3, h, w) float, 0 to 255.
+    """
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return torch.rand(shape or (1,), generator=generator) * (high - low) + low
+
+    def chance(p: float) -> bool:
+        return bool(torch.rand(1, generator=generator) < p)
+
+    x = image
+    if chance(0.4):
+        mean, deviation = x.mean((1, 2), keepdim=True), x.std((1, 2), keepdim=True) + 4.0
+        other = palette[torch.randint(len(palette), (1,), generator=generator)][0]
+        towards = uniform(0.3, 1.0)
+        goal = torch.lerp(deviation, other[1].view(3, 1, 1), towards)
+        x = (x - mean) / deviation * goal + torch.lerp(mean, other[0].view(3, 1, 1), towards)
+    x = x.clamp(0, 255) / 255
+    if chance(0.5):
+        x = x.clamp(min=1e-4) ** uniform(0.65, 1.5)
+    if chance(0.5):
+        grey = x.mean(0, keepdim=True)
+        x = grey + (x - grey) * uniform(0.0, 1.7)
+    x = x * uniform(0.75, 1.3) * uniform(0.88, 1.12, 3, 1, 1) + uniform(-0.08, 0.08)
+    if chance(0.2):
+        haze = uniform(0.0, 0.4)
+        x = x * (1 - haze) + haze * 0.8
+    if chance(0.3):
+        side = x.shape[-1]
+        small = int(side * float(uniform(0.35, 0.9)))
+        x = F.interpolate(resize(x, small)[None], size=(side, side), mode="bilinear", align_corners=False)[0]
+    if chance(0.4):
+        x = x + torch.randn(x.shape, generator=generator) * uniform(0.0, 0.05)
+    return x.clamp(0, 1) * 255
