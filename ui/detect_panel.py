@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from core.jobs import Job, State, cancel, jobs, resume, submit_detect
+from core.jobs import jobs, submit_detect
 from core.project import Project
 from core.registry import ModelCard, list_models
 from core.vectors import area_m2
 from ui import html, state
+from ui.job_card import job_card, live_job
 from ui.outlines import size
 from ui.words import errors_in_words
 
@@ -32,14 +33,15 @@ def detect_panel(project: Project) -> None:
                  disabled=busy or card is None or not card.has_weights):
         with errors_in_words():
             drawn = state.get(state.AREA)
-            job = submit_detect(
+            submit_detect(
                 project.folder, out=project.new_run(), image=project.path(image), model=card.name, engine=engine,
                 dem=project.path(dem) if use_dem else None, area=project.save_area(drawn) if drawn else None,
                 title=f"{card.title} on {image.title}")
-            st.session_state[state.JOB] = job.id
             st.rerun()
-    if job:
-        follow(project, job)
+    if busy:
+        live_job(job)
+    elif job:
+        job_card(job)
 
 
 def _area() -> None:
@@ -68,62 +70,3 @@ def _model() -> ModelCard | None:
         st.info(f"This model has no trained weights here. Train it with `scarp train {card.name} --data DIR`, "
                 f"or put its `{card.weights.name}` into `models/{card.name}`.", icon=":material/info:")
     return card
-
-
-@st.fragment(run_every=1.0)
-def _live(project: Project, job_id: str) -> None:
-    job = next((each for each in jobs(project.folder / "jobs") if each.id == job_id), None)
-    if job is None or not job.active:
-        st.session_state.update({state.RUN: None, state.SELECTED: None})
-        st.rerun()
-    job_card(job)
-
-
-def follow(project: Project, job: Job) -> None:
-    """Show a job: live while it works, and how it ended."""
-    if job.active:
-        _live(project, job.id)
-    else:
-        job_card(job)
-
-
-def job_card(job: Job) -> None:
-    """Show one job's state, progress and buttons."""
-    with st.container(border=True):
-        html.title(LABELS[job.state], job.title)
-        if job.active:
-            progress = job.progress
-            st.progress(progress.share, text=_stage(job))
-            html.note(_speed(job))
-            if st.button("Cancel", key=f"cancel-{job.id}", icon=":material/stop_circle:", width="stretch",
-                         disabled=job.state is State.STOPPING):
-                cancel(job)
-                st.rerun(scope="fragment")
-            return
-        if job.state is State.FAILED:
-            st.error(job.log_tail(1) or "The worker ended without a word.", icon=":material/error:")
-        if job.state in (State.CANCELLED, State.LOST, State.FAILED) and st.button(
-                "Go on where it stopped", key=f"resume-{job.id}", icon=":material/resume:", width="stretch"):
-            resume(job)
-            st.rerun()
-
-
-LABELS = {State.RUNNING: "Running", State.STOPPING: "Stopping", State.DONE: "Done", State.FAILED: "Failed",
-          State.CANCELLED: "Cancelled", State.LOST: "Interrupted"}
-
-
-def _stage(job: Job) -> str:
-    if job.state is State.STOPPING:
-        return "Stopping ..."
-    return f"{job.progress.stage or 'Starting'} · {job.progress.share:.0%}"
-
-
-def _speed(job: Job) -> str:
-    progress = job.progress
-    parts = []
-    if progress.pixels_per_s:
-        parts.append(f"{progress.pixels_per_s / 1e6:.2f} million pixels a second")
-    if progress.eta_s is not None:
-        minutes, seconds = divmod(round(progress.eta_s), 60)
-        parts.append(f"{minutes} min {seconds:02d} s left" if minutes else f"{seconds} s left")
-    return ", ".join(parts) or progress.message or "Getting ready"

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core import demo
 from core.project import Project, register_demo
 from ui import html, state
 from ui.settings import projects_root
@@ -20,6 +19,8 @@ def no_project(project: Project | None) -> None:
         st.space("small")
         if st.button("Make the demo project", type="primary", icon=":material/landscape:"):
             with errors_in_words(), st.spinner("Shaping a valley ..."):
+                from core import demo  # noqa: PLC0415 - only needed here, and heavy
+
                 folder = next(f for f in (projects_root() / name for name in _names()) if not f.exists())
                 made = register_demo(folder, demo.build(folder / "layers"))
                 state.choose(made.id)

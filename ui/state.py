@@ -8,8 +8,8 @@ import streamlit as st
 from core.project import Project, list_projects
 from ui.settings import first_project, projects_root
 
-AREA, SELECTED, FLY, TAB, JOB, RUN, TURN = "area", "selected", "fly", "tab", "job", "run", "turn"
-_OF_PROJECT = (AREA, SELECTED, FLY, JOB, RUN)
+AREA, SELECTED, FLY, TAB, RUN, TURN = "area", "selected", "fly", "tab", "run", "turn"
+_OF_PROJECT = (AREA, SELECTED, FLY, RUN)
 
 
 def projects() -> list[Project]:
