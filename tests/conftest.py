@@ -16,6 +16,14 @@ from affine import Affine
 RasterFactory = Callable[..., Path]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the browser tests out where SCARP_WITHOUT_BROWSER=1 says that there is no browser."""
+    if os.environ.get("SCARP_WITHOUT_BROWSER") == "1":
+        for item in items:
+            if item.get_closest_marker("e2e"):
+                item.add_marker(pytest.mark.skip(reason="SCARP_WITHOUT_BROWSER=1"))
+
+
 @pytest.fixture
 def make_raster(tmp_path: Path) -> RasterFactory:
     """Return a function that writes a GeoTIFF and returns its path; see ``write_raster``."""
