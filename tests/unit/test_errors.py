@@ -12,7 +12,7 @@ from core.errors import ScarpError, unknown_name
 
 TREE = {
     "InputError": ValueError, "GridError": errors.InputError, "UnknownNameError": errors.InputError,
-    "ModelError": RuntimeError, "EngineError": RuntimeError, "StorageError": OSError,
+    "ModelError": RuntimeError, "EngineError": RuntimeError, "StorageError": OSError, "CancelledError": ScarpError,
 }
 
 
