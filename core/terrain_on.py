@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-import pyproj
 from numpy.typing import ArrayLike, NDArray
 from rasterio.enums import Resampling
 from rasterio.warp import reproject
 from rasterio.windows import Window
 
+from core.cubic import apply, resample_cubic, transform
 from core.errors import unknown_name
 from core.grid import Grid, axes_m
 from core.terrain import Floats, gradients, rotate
@@ -68,18 +68,20 @@ def terrain_on(
     if order not in get_args(Order):
         raise unknown_name("terrain order", order, list(get_args(Order)))
     z = np.asarray(dem, np.float32)
-    x, y = (float(v) for v in _transform(grid, dem_grid, *grid.centre))
-    de, dn = gradients(z, dem_grid.frame_m(x, y), vertical_unit_m=vertical_unit_m)
+    x, y = (float(v) for v in transform(grid, dem_grid, *grid.centre))
+    (frame, north), (image_frame, image_north) = _frame(dem_grid, x, y), _frame(grid, *grid.centre)
+    finer = abs(np.linalg.det(image_frame)) >= AVERAGE_FROM**2 * abs(np.linalg.det(frame))
+    resample = _resample_average if finer else resample_cubic
+    de, dn = gradients(z, frame, vertical_unit_m=vertical_unit_m)
     if order == "gradients":
-        de, dn = rotate(de, dn, axes_m(dem_grid.crs, x, y)[1] - axes_m(grid.crs, *grid.centre)[1])
-        elevation = _resample(z, dem_grid, grid)
-        de, dn = _resample(de, dem_grid, grid), _resample(dn, dem_grid, grid)
+        de, dn = rotate(de, dn, north - image_north)
+        de, dn, elevation = resample(np.stack([de, dn, z]), dem_grid, grid)
     else:
-        measured = np.isfinite(_resample(de, dem_grid, grid))
         ring = grid.window(Window(-1, -1, grid.width + 2, grid.height + 2))
-        wide = _resample(z, dem_grid, ring)
-        de, dn = gradients(wide, ring.frame_m(), vertical_unit_m=vertical_unit_m)
-        de, dn, elevation = (np.where(measured, a[1:-1, 1:-1], np.float32(np.nan)) for a in (de, dn, wide))
+        wide, measured = resample(np.stack([z, de]), dem_grid, ring)
+        de, dn = gradients(wide, image_frame, vertical_unit_m=vertical_unit_m)
+        wide[np.isnan(measured)] = np.nan
+        de, dn, elevation = (a[1:-1, 1:-1] for a in (de, dn, wide))
     elevation = elevation * np.float32(vertical_unit_m)
     present = np.isfinite(de) & np.isfinite(dn) & np.isfinite(elevation)
     de, dn, elevation = (np.where(present, a, np.float32(np.nan)) for a in (de, dn, elevation))
@@ -103,17 +105,16 @@ def dem_window(dem_grid: Grid, grid: Grid, margin: int = 4) -> Window | None:
     zero, one = np.zeros(22), np.ones(22)
     cols = np.concatenate([side, side, zero, one]) * (grid.width + 2) - 1
     rows = np.concatenate([zero, one, side, side]) * (grid.height + 2) - 1
-    t = grid.transform
-    x, y = _transform(grid, dem_grid, t.a * cols + t.b * rows + t.c, t.d * cols + t.e * rows + t.f)
+    x, y = transform(grid, dem_grid, *apply(grid.transform, cols, rows))
     if dem_grid.crs.is_geographic:  # stay on one side of the antimeridian: the centre's
-        middle = float(_transform(grid, dem_grid, *grid.centre)[0])
+        middle = float(transform(grid, dem_grid, *grid.centre)[0])
         x = middle + (x - middle + 180) % 360 - 180
     inside = np.isfinite(x) & np.isfinite(y)
     if not inside.any():
         return None
-    x, y, t = x[inside], y[inside], ~dem_grid.transform
-    left, right = _span(t.a * x + t.b * y + t.c, margin, dem_grid.width)
-    top, bottom = _span(t.d * x + t.e * y + t.f, margin, dem_grid.height)
+    col, row = apply(~dem_grid.transform, x[inside], y[inside])
+    left, right = _span(col, margin, dem_grid.width)
+    top, bottom = _span(row, margin, dem_grid.height)
     return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
 
 
@@ -123,29 +124,22 @@ def _span(values: NDArray[np.float64], margin: int, size: int) -> tuple[int, int
     return min(max(first, 0), size), max(min(last, size), 0)
 
 
-def _transform(
-    source: Grid, target: Grid, x: ArrayLike, y: ArrayLike,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Bring coordinates from one grid's CRS to another's; infinite where there are none."""
-    if source.crs == target.crs:
-        return np.asarray(x, np.float64), np.asarray(y, np.float64)
-    to_target = pyproj.Transformer.from_crs(source.crs.to_wkt(), target.crs.to_wkt(), always_xy=True)
-    there = to_target.transform(x, y)
-    return np.asarray(there[0], np.float64), np.asarray(there[1], np.float64)
+def _frame(grid: Grid, x: float, y: float) -> tuple[NDArray[np.float64], float]:
+    """Return ``grid.frame_m(x, y)`` and where its CRS's north points, at the price of one of them."""
+    axes, north = axes_m(grid.crs, x, y)
+    t = grid.transform
+    return axes @ [[t.a, t.b], [t.d, t.e]], north
 
 
-def _resample(layer: Floats, source: Grid, target: Grid) -> Floats:
-    """Warp one layer, NaN where missing, onto another grid.
+def _resample_average(layers: Floats, source: Grid, target: Grid) -> Floats:
+    """Return the mean of the source pixels in each target pixel, of those that are there.
 
-    GDAL leaves a pixel missing when the nearest one of the source is, and near missing ones falls
-    back from cubic to linear weights. One layer at a time: in a stack it takes a pixel that is
-    missing in one layer alone for valid, and its NaN spreads through the kernel.
+    One layer at a time: in a stack GDAL takes a pixel that is missing in one layer alone for valid.
     """
-    finer = target.gsd_m >= AVERAGE_FROM * source.gsd_m
-    out = np.full(target.shape, np.nan, np.float32)
-    reproject(
-        layer, out, src_transform=source.transform, src_crs=source.crs, src_nodata=np.nan,
-        dst_transform=target.transform, dst_crs=target.crs, dst_nodata=np.nan,
-        resampling=Resampling.average if finer else Resampling.cubic,
-    )
+    out = np.full((len(layers), *target.shape), np.nan, np.float32)
+    for layer, mean in zip(layers, out, strict=True):
+        reproject(
+            layer, mean, src_transform=source.transform, src_crs=source.crs, src_nodata=np.nan,
+            dst_transform=target.transform, dst_crs=target.crs, dst_nodata=np.nan, resampling=Resampling.average,
+        )
     return out

@@ -242,8 +242,8 @@ def test_gradients_turn_to_the_image_s_north(order, gsd):
     north = axes_m(UTM48, *image.centre)[1]
     assert abs(north - axes_m(UTM47, *DEM47.centre)[1]) > 3
     assert terrain.present.all()
-    # GDAL's warp interpolates positions; the difference shows when heights are resampled, not gradients.
-    within = 0.05 if order == "gradients" else 0.3
+    # Means of heights lie where the heights are, not quite at the middle of the pixel.
+    within = 0.3 if (order, gsd) == ("dem", 40.0) else 0.05
     np.testing.assert_allclose(slope_deg(terrain.de, terrain.dn), 25, atol=within)
     assert turn(aspect_deg(terrain.de, terrain.dn), 80 - north).max() < within
     at = pyproj.Transformer.from_crs(32647, 4326, always_xy=True).transform(*DEM47.centre)
