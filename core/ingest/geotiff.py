@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import rasterio
 from rasterio.enums import Interleaving
 from rasterio.errors import CRSError, RasterioError, RasterioIOError
+from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from core.errors import InputError
 from core.ingest.files import inspect, looks_like
-
-if TYPE_CHECKING:
-    from rasterio.io import DatasetReader
 
 TIFF_MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 """TIFF and BigTIFF, little and big endian."""
@@ -40,13 +37,19 @@ DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int6
 _SIDECARS_OFF = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
 
 
+class GeoTIFF(DatasetReader):
+    """An open dataset that knows its band descriptions; GDAL drops them where overviews are off."""
+
+    descriptions: tuple[str | None, ...] = ()
+
+
 def open_geotiff(path: str | Path) -> DatasetReader:
     """Open a GeoTIFF that may come from anyone.
 
     GDAL would follow a ``.tif`` that is really a VRT, a web service or an MRF to other files and
     hosts, and so it would a TIFF tag that names an overview file. Here only the GTiff driver may
-    answer, overviews are off (a decimated read decodes full resolution, and band descriptions do
-    not come through), and world files, ``.aux.xml``, ``.ovr`` and ``.msk`` beside the file do not count.
+    answer, overviews are off (a decimated read decodes full resolution), and world files,
+    ``.aux.xml``, ``.ovr`` and ``.msk`` beside the file do not count.
 
     Args:
         path: A file of this machine.
@@ -65,7 +68,10 @@ def open_geotiff(path: str | Path) -> DatasetReader:
                          remedy="Export the raster as a GeoTIFF (in QGIS: Export, Save As, format GeoTIFF).")
     try:
         with rasterio.Env(**_SIDECARS_OFF):
-            dataset = rasterio.open(full, driver="GTiff", OVERVIEW_LEVEL="NONE", GEOREF_SOURCES="INTERNAL")
+            with rasterio.open(full, driver="GTiff", GEOREF_SOURCES="INTERNAL") as header:
+                descriptions = header.descriptions
+            dataset = GeoTIFF(full, driver="GTiff", OVERVIEW_LEVEL="NONE", GEOREF_SOURCES="INTERNAL")
+            dataset.descriptions = descriptions
     except (RasterioError, CRSError) as error:
         raise _damaged(name) from error
     try:

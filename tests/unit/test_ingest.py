@@ -60,12 +60,13 @@ def test_opens_a_geotiff_with_its_pixels_and_its_place(make_raster, options) -> 
         check_readable(guarded)
 
 
-def test_mask_and_warping_survive_the_gate(make_raster) -> None:
+def test_mask_descriptions_and_warping_survive_the_gate(make_raster) -> None:
     mask = np.ones((64, 80), dtype=bool)
     mask[:, :30] = False
-    path = make_raster(mask=mask)
+    path = make_raster(mask=mask, descriptions=("blue", "green", "red"))
     with open_geotiff(str(path)) as dataset:
         np.testing.assert_array_equal(dataset.dataset_mask() > 0, mask)
+        assert dataset.descriptions == ("blue", "green", "red")
         with WarpedVRT(dataset, crs="EPSG:3857", add_alpha=True) as warped:
             assert warped.read(1).any()
 
@@ -100,6 +101,16 @@ def test_a_tag_that_names_another_file_is_refused(make_raster, domain) -> None:
     with rasterio.open(path, driver="GTiff") as attacked:  # what the gate stands against
         assert (attacked.read(1, out_shape=(32, 40)) == 99).all()
     assert "OVERVIEWS" in refusal(path)
+
+
+def test_overviews_inside_the_file_are_not_read(make_raster) -> None:
+    path = make_raster(array=np.zeros((1, 64, 80), "uint8"))
+    with rasterio.open(path, "r+") as dataset:
+        dataset.build_overviews([2])
+        dataset.write(np.full((1, 64, 80), 9, "uint8"))
+    with rasterio.open(path) as plain, open_geotiff(path) as guarded:
+        assert not plain.read(1, out_shape=(32, 40)).any()
+        assert (guarded.read(1, out_shape=(32, 40)) == 9).all()
 
 
 def test_files_beside_a_raster_do_not_count(make_raster) -> None:
