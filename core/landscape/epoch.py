@@ -22,11 +22,11 @@ from core.landscape.trees import grow
 ROOFS = np.array([
     (0.42, 0.42, 0.41, 0.45), (0.31, 0.31, 0.31, 0.34), (0.16, 0.25, 0.40, 0.30), (0.125, 0.12, 0.125, 0.16),
     (0.24, 0.13, 0.09, 0.30), (0.19, 0.15, 0.12, 0.24), (0.34, 0.33, 0.32, 0.37)], np.float32)
-CONIFER = np.array((0.027, 0.043, 0.026, 0.23), np.float32)
-BROADLEAF = np.array((0.043, 0.074, 0.033, 0.40), np.float32)
+CONIFER = np.array((0.031, 0.044, 0.028, 0.23), np.float32)
+BROADLEAF = np.array((0.047, 0.071, 0.035, 0.39), np.float32)
 GOLD, RUST = np.array((0.185, 0.13, 0.036, 0.37), np.float32), np.array((0.135, 0.066, 0.034, 0.29), np.float32)
 BUSH = np.array((0.058, 0.080, 0.040, 0.31), np.float32)
-SKY = np.array((0.13, 0.17, 0.24, 0.08), np.float32)
+SKY = np.array((0.14, 0.17, 0.215, 0.08), np.float32)
 HAZE = np.array((0.016, 0.024, 0.040, 0.005), np.float32)
 
 
@@ -90,15 +90,18 @@ def _river(canvas: _Canvas, ground: Ground, season: Season) -> None:
     """Lay gravel and water."""
     bed = ground.channel < ground.belt
     wet = (ground.channel < ground.river * season.river) & (ground.river > 0)
-    side = bed & (np.abs(ground.coarse + 0.35 * ground.middle) < 0.10 * season.river) & (ground.river > 0)
+    side = bed & (np.abs(ground.coarse + 0.35 * ground.middle) < 0.10 * season.river) & (ground.river > 2) & (
+        ground.belt > 1.9 * ground.river)
     canvas.material[bed & ~ground.farm] = M.GRAVEL
     overgrown = bed & (ground.coarse + 0.5 * ground.middle > 1.05) & (ground.channel > ground.river + 3)
     canvas.material[overgrown] = M.SHRUB
+    canvas.material[side] = M.WET_GRAVEL
     margin = (ground.channel < ground.river * season.river + 1.5 + 0.8 * ground.middle) & bed
     canvas.material[margin & (ground.river > 0)] = M.WET_GRAVEL
-    canvas.material[wet | side] = M.WATER
+    canvas.material[wet] = M.WATER
     canvas.forest[bed] = np.where(overgrown[bed], 0.12, 0)
-    canvas.shrub[bed] = np.where(overgrown[bed], 0.5, 0.02)
+    canvas.shrub[bed] = np.where(overgrown[bed], 0.5, 0.01) * ~wet[bed]
+    canvas.forest[wet] = 0
 
 
 def _roads(canvas: _Canvas, ground: Ground) -> None:
@@ -179,8 +182,9 @@ def _slide(canvas: _Canvas, ground: Ground, slide: Slide, relief: Relief, later:
     canvas.ids[here][inside] = 0 if healed else slide.number
     edge = smoothstep(0, 5, depth)
     relief_m = thick * (edge * (1.1 * smoothstep(0.6, 0.9, travel) - smoothstep(0.55, 0.1, travel))) * (0.4 if healed else 1)
-    canvas.lift[here][inside] += relief_m[inside] + 0.10 * streak[inside] * (not healed)
-    tone = 1 + 0.10 * streak + 0.06 * coarse - 0.10 * smoothstep(0.5, 1, travel) + 0.08 * smoothstep(0.25, 0, travel)
+    canvas.lift[here][inside] += relief_m[inside] + 0.04 * streak[inside] * (not healed)
+    tone = 0.95 + 0.05 * streak + 0.09 * coarse + 0.06 * middle - 0.10 * smoothstep(0.5, 1, travel) + 0.08 * smoothstep(0.25, 0, travel)
+    canvas.warm[here][inside] = 0.12 * coarse[inside]
     canvas.bright[here][inside] = np.clip(tone, 0.6, 1.4)[inside] * (0.95 if healed else 1)
     canvas.forest[here][inside] = np.where(material == M.SLIDE_GREEN, 0.06, 0.10 if healed else 0)[inside]
     canvas.shrub[here][inside] = np.where(material == M.SLIDE_GREEN, 0.55, 0.5 if healed else 0.004)[inside]
@@ -190,7 +194,7 @@ def _slide(canvas: _Canvas, ground: Ground, slide: Slide, relief: Relief, later:
 def _lay(ground: Ground, places: Places, slides: list[Slide], relief: Relief, season: Season, later: bool,
          salt: int) -> _Canvas:
     canvas = _Canvas(ground)
-    for material, forest, shrub in ((M.ROCK, 0.10, 0.2), (M.SCREE, 0.03, 0.12), (M.SOIL, 0.05, 0.25), (M.GRAVEL, 0, 0.1),
+    for material, forest, shrub in ((M.SCREE, 0.03, 0.12), (M.SOIL, 0.05, 0.25), (M.GRAVEL, 0, 0.1),
                                     (M.QUARRY, 0, 0.01)):
         on = ground.material == material
         canvas.forest[on] *= forest
@@ -218,7 +222,9 @@ def _albedo(canvas: _Canvas, ground: Ground, traits: Traits, season: Season, ton
     stony = np.isin(material, (M.ROCK, M.SCREE, M.QUARRY))
     noise = 0.06 * ground.fine + 0.07 * ground.middle + 0.06 * ground.coarse
     strata = np.sin(ground.dem * np.float32(0.9) + 2.2 * ground.coarse + 0.6 * ground.middle)
-    noise += np.where(stony, 0.10 * strata + 0.08 * ground.streak, 0.03 * ground.streak)
+    noise += np.where(stony, 0.09 * strata + 0.05 * ground.streak, 0.02 * ground.streak)
+    noise += (material == M.GRAVEL) * 0.10 * ground.coarse
+    noise += np.isin(material, (M.SCAR, M.DEBRIS, M.DEPOSIT)) * (0.09 * ground.fine + 0.03 * ground.streak)
     bright = np.clip(canvas.bright * (1 + noise * lively[material]), 0.3, 2)
     leaf = np.clip(0.5 + 0.5 * tone + 0.2 * ground.coarse, 0, 1)
     turned = np.clip(season.autumn * 1.5 - 0.9 * leaf, 0, 1) * season.autumn
@@ -231,7 +237,7 @@ def _albedo(canvas: _Canvas, ground: Ground, traits: Traits, season: Season, ton
         colour[on] = ROOFS[canvas.roof[on], band] * bright[on]
         broad = BROADLEAF[band] + turned * (GOLD[band] + (RUST[band] - GOLD[band]) * smoothstep(0.2, 0.7, leaf) - BROADLEAF[band])
         crown = np.where(cone, CONIFER[band], np.where(kind == 3, BUSH[band], broad))
-        vary = 1 + (0.30, 0.24, 0.2, 0.15)[band] * tone + 0.08 * ground.fine + 0.12 * ground.coarse
+        vary = 1 + (0.30, 0.24, 0.2, 0.15)[band] * tone + 0.08 * ground.fine + 0.10 * ground.coarse + 0.07 * ground.middle
         out[band] = np.where(tree, crown * vary, colour)
     return np.maximum(out, 0.004)
 
@@ -260,7 +266,8 @@ def take(ground: Ground, places: Places, slides: list[Slide], relief: Relief, tr
     overlay = np.isin(canvas.material, (M.ASPHALT, M.ROOF, M.WATER)) | (canvas.ids > 0)
     classes = CLASS_OF[np.where((kind > 0) & (kind < 3) & ~overlay, np.uint8(M.FOREST_FLOOR), canvas.material)]
 
-    bumps = ROUGHNESS_M[canvas.material] * (0.5 * ground.fine + 0.7 * ground.middle * (kind == 0))
+    loose = np.isin(canvas.material, (M.SCAR, M.DEBRIS, M.DEPOSIT, M.GRAVEL))
+    bumps = ROUGHNESS_M[canvas.material] * (np.clip(0.5 + 0.3 * ground.coarse, 0.1, 1) * ground.fine + np.where(loose, 0.22, 0.7) * ground.middle)
     solid = ground.dem + canvas.lift + bumps
     surface = solid + crown
     dy, dx = gradient(solid, gsd)
@@ -287,12 +294,12 @@ def take(ground: Ground, places: Places, slides: list[Slide], relief: Relief, tr
 def _sensor(light: F32, season: Season, gsd_m: float, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Look through the air with real optics, and make an eight-bit product."""
     out = np.empty(light.shape, np.uint8)
-    white = float(np.quantile(light[:3, ::7, ::7].mean(0), 0.992)) * 1.12 / season.exposure
+    white = float(np.quantile(light[:3, ::7, ::7].mean(0), 0.992)) * 1.3 / season.exposure
     cast = (1 + 0.05 * season.warmth, 1.0, 1 - 0.07 * season.warmth, 1.0)
     for band in range(4):
         seen = light[band] * (1 - 0.25 * season.haze) + HAZE[band] * (0.35 + season.haze)
         seen = gaussian_filter(seen, 0.55) * np.float32(cast[band] / (white if band < 3 else 1.9 * white))
-        value = np.clip(seen, 0, 1.2) ** np.float32(0.72)
+        value = np.clip(seen, 0, 1.2) ** np.float32(0.64)
         noise = rng.standard_normal(value.shape, np.float32) * (0.007 + 0.006 * value)
         out[band] = np.clip(255 * 0.97 * (value + noise) + 0.5, 0, 255)
     return out

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, gaussian_filter
+from scipy.ndimage import binary_dilation, binary_opening, gaussian_filter
 
 from core.landscape.fields import Ids, parcels
 from core.landscape.light import gradient
@@ -83,9 +83,9 @@ def _cover(relief: Relief, z: F32, traits: Traits, rng: np.random.Generator) -> 
            + 0.25 * fbm(z.shape, 45 / cell, rng, octaves=3) - 2.5 * smoothstep(-60, 60, above - traits.treeline_m)
            - 1.2 * smoothstep(40, 50, steep) - 0.7 * smoothstep(12, -2, above))
     fit = fit - np.quantile(fit, 1 - traits.forest)
-    lumps = fbm(z.shape, 60 / cell, rng, octaves=4)
-    rock = smoothstep(-1.5, 1.5, steep + 3.0 * lumps - traits.rock_deg)
-    below = gaussian_filter(np.roll(rock, 0), 14 / cell)
+    lumps = fbm(z.shape, 90 / cell, rng, octaves=3)
+    rock = smoothstep(-2, 2, gaussian_filter(steep, 5 / cell) + 2.2 * lumps - traits.rock_deg)
+    below = gaussian_filter(rock, 14 / cell)
     scree = smoothstep(0.06, 0.2, below) * smoothstep(28, 33, steep) * (1 - rock) * smoothstep(-0.2, 0.4, lumps)
     return fit.astype(np.float32), steep, rock, scree
 
@@ -117,7 +117,7 @@ def lay(relief: Relief, places: Places, traits: Traits, seed: int) -> Ground:
     fit, steep, rock, scree = _cover(relief, places.z, traits, rng)
     dem = frame.up(places.z)
     coarse = frame.up(fbm(relief.z.shape, 40 / frame.cell_m, rng, octaves=3))
-    middle, fine = fbm(shape, 9 / gsd, rng, octaves=3), fbm(shape, 2.2 / gsd, rng, octaves=2)
+    middle, fine = fbm(shape, 9 / gsd, rng, octaves=3), fbm(shape, 4.0 / gsd, rng, octaves=3, gain=0.8)
     dy, dx = gradient(frame.up(gaussian_filter(places.z, 1.5)), gsd)
     fall = np.hypot(dy, dx)
     scale = np.where(fall > 0.12, 1 / np.maximum(fall, 1e-3), 0)
@@ -131,11 +131,15 @@ def lay(relief: Relief, places: Places, traits: Traits, seed: int) -> Ground:
     material[shrub > 0.22] = M.SHRUB
     material[forest > 0.45] = M.FOREST_FLOOR
     up_steep = frame.up(steep)
-    worn = (0.9 * coarse + 0.5 * middle + 0.25 * streak + smoothstep(20, 38, up_steep) * 1.2 - 2.2 * forest) > 1.65
-    material[worn & (up_steep > 14)] = M.SOIL
+    worn = (0.9 * coarse + 0.5 * middle + smoothstep(20, 38, up_steep) * 1.2 - 2.2 * forest) > 1.65
+    material[binary_opening(worn & (up_steep > 14), iterations=2)] = M.SOIL
     cut = 0.5 + 0.16 * middle + 0.12 * fine + 0.08 * streak
     material[frame.up(scree) > cut] = M.SCREE
-    material[frame.up(rock) > cut] = M.ROCK
+    bare_rock = frame.up(rock) > cut
+    ledge = np.sin(dem * np.float32(0.42) + 1.6 * coarse + 0.5 * middle) + 0.5 * middle + 0.4 * coarse > 1.25
+    material[bare_rock] = np.where(ledge, M.SHRUB, M.ROCK)[bare_rock]
+    forest[bare_rock] = np.where(ledge, 0.3, 0.02)[bare_rock]
+    shrub[bare_rock] = np.where(ledge, 0.4, 0.03)[bare_rock]
     gully = frame.up(gaussian_filter(np.log10(relief.catchment), 0.7)) + 0.12 * middle
     material[(gully > 4.55) & (up_steep > 4)] = M.GRAVEL
 

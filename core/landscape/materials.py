@@ -55,7 +55,7 @@ CLASS_OF = _classes()
 
 ROUGHNESS_M = np.zeros(len(M), np.float32)
 """(materials,) float32: height of the small bumps that light catches."""
-ROUGHNESS_M[[M.ROCK, M.SCREE, M.SCAR, M.DEBRIS, M.DEPOSIT]] = 0.55, 0.35, 0.30, 0.32, 0.50
+ROUGHNESS_M[[M.ROCK, M.SCREE, M.SCAR, M.DEBRIS, M.DEPOSIT]] = 0.60, 0.30, 0.22, 0.24, 0.42
 ROUGHNESS_M[[M.SHRUB, M.SLIDE_GREEN, M.GRAVEL, M.QUARRY, M.SOIL]] = 0.28, 0.22, 0.12, 0.22, 0.16
 ROUGHNESS_M[[M.FOREST_FLOOR, M.MEADOW, M.CROP, M.PLOUGHED, M.CUT, M.RISER]] = 0.2, 0.09, 0.08, 0.08, 0.2, 0.2
 
@@ -73,11 +73,11 @@ def reflectance(traits: Traits, season: Season) -> F32:
         M.FOREST_FLOOR: 0.6 * grass + 0.15 * soil, M.MEADOW: grass,
         M.SHRUB: np.array([0.055, 0.075, 0.038, 0.27]) * (1 - 0.3 * season.dryness) + 0.3 * season.dryness * straw,
         M.CROP: 0.8 * lush + 0.2 * straw, M.PLOUGHED: 0.62 * soil, M.SOIL: 0.9 * soil,
-        M.ROCK: 0.45 * grey + 0.35 * fresh, M.SCREE: 0.45 * grey + 0.47 * fresh, M.GRAVEL: 0.62 * grey + 0.35 * fresh,
+        M.ROCK: 0.40 * grey + 0.25 * fresh, M.SCREE: 0.40 * grey + 0.42 * fresh, M.GRAVEL: 0.50 * grey + 0.35 * fresh,
         M.WET_GRAVEL: 0.35 * grey + 0.2 * fresh, M.WATER: water, M.ASPHALT: np.array([0.155, 0.155, 0.155, 0.17]),
         M.TRACK: 0.9 * soil + 0.1 * fresh, M.ROOF: np.array([0.2, 0.2, 0.2, 0.24]),
-        M.YARD: 0.35 * soil + 0.55 * grey, M.QUARRY: 0.75 * grey + 0.35 * fresh, M.SCAR: fresh * (1.0, 0.95, 0.88, 1.0),
-        M.DEBRIS: 0.94 * fresh, M.DEPOSIT: 0.55 * fresh + 0.3 * grey, M.CUT: 0.85 * soil,
+        M.YARD: 0.35 * soil + 0.55 * grey, M.QUARRY: 0.55 * grey + 0.40 * fresh, M.SCAR: fresh * (1.0, 0.95, 0.88, 1.0),
+        M.DEBRIS: 0.88 * fresh, M.DEPOSIT: 0.6 * fresh + 0.2 * grey, M.CUT: 0.85 * soil,
         M.RISER: 0.7 * grass, M.SLIDE_GREEN: 0.75 * grass + 0.25 * soil,
     }
     return np.array([table[m] for m in M], np.float32)

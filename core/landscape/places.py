@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, gaussian_filter1d, label
+from scipy.spatial import cKDTree
 
 from core.landscape.fields import terrace
 from core.landscape.noise import F32, fbm, smoothstep, stream, wave
 from core.landscape.relief import MARGIN, Relief
-from core.landscape.routes import Network, Route, bench
+from core.landscape.routes import Network, Route, bench, smooth
 from core.landscape.traits import Traits
 
 
@@ -74,12 +75,18 @@ class Places:
 
 def _river(relief: Relief, traits: Traits, rng: np.random.Generator) -> tuple[F32, F32, F32, F32]:
     """Lay the river and its gravel in the valley floor; return elevation, distance, widths."""
-    s = relief.along_m
-    room = np.maximum(relief.floor_m - 1.5 * traits.river_m - 6, 0)
-    middle = room * 0.85 * np.clip(1.3 * wave(s, rng, rng.uniform(260, 420), 3), -1, 1)
-    distance = np.abs(relief.across_m - middle).astype(np.float32)
+    axis, cell = relief.axis, relief.frame.cell_m
+    s = axis.along_m
+    room = np.maximum(axis.half_m - 1.5 * traits.river_m - 6, 0)
+    middle = gaussian_filter1d(room * 0.9 * np.clip(1.3 * wave(s, rng, rng.uniform(260, 420), 3), -1, 1), 6) / cell
+    line = smooth(np.stack([axis.row + middle * np.cos(axis.turn), axis.col - middle * np.sin(axis.turn)], 1),
+                  1.0, 14 / cell)
+    where = np.stack(np.indices(relief.z.shape), -1).reshape(-1, 2) + 0.5
+    away, nearest = cKDTree(line).query(where)
+    distance = (away * cell).astype(np.float32).reshape(relief.z.shape)
+    s = (nearest.reshape(relief.z.shape) * cell).astype(np.float32)
     half = traits.river_m * (1 + 0.35 * wave(s, rng, 190, 3))
-    belt = half + traits.river_m * np.clip(0.9 + 1.5 * wave(s, rng, 330, 3), 0.12, 2.6) + 1
+    belt = half + traits.river_m * np.clip(0.6 + 2.0 * wave(s, rng, 330, 3), 0.0, 2.8) + 1
     if traits.river_m == 0:
         half, belt = half - 1, half + 1.5 * wave(s, rng, 200, 3)
     bank = rng.uniform(1.8, 4.0)
@@ -123,13 +130,13 @@ def _houses(relief: Relief, z: F32, road: Route, busy: F32, rng: np.random.Gener
     tangent = np.gradient(road.line, axis=0)
     seats = [int(n) for n in rng.integers(0, len(road.line), rng.integers(1, 4))]
     houses: list[House] = []
-    wanted = int(rng.integers(10, 34))
-    for _ in range(wanted * 12):
+    wanted = int(rng.integers(14, 46))
+    for _ in range(wanted * 25):
         if len(houses) >= wanted:
             break
-        k = int(np.clip(rng.choice(seats) + rng.normal(0, 30 / cell * 1.6), 0, len(road.line) - 1))
+        k = int(np.clip(rng.choice(seats) + rng.normal(0, 55), 0, len(road.line) - 1))
         heading = math.atan2(tangent[k, 0], tangent[k, 1]) + rng.normal(0, 0.05)
-        depth = rng.choice([-1, 1]) * (road.width_m / 2 + 9 + abs(rng.normal(0, 22)))
+        depth = rng.choice([-1, 1]) * (road.width_m / 2 + 9 + abs(rng.normal(0, 30)))
         row = road.line[k, 0] + depth / cell * math.cos(heading)
         col = road.line[k, 1] - depth / cell * math.sin(heading)
         length, width = rng.uniform(9, 19), rng.uniform(6.5, 10)
@@ -137,7 +144,7 @@ def _houses(relief: Relief, z: F32, road: Route, busy: F32, rng: np.random.Gener
         if not (reach < r < z.shape[0] - reach and reach < c < z.shape[1] - reach):
             continue
         around = (slice(r - reach, r + reach + 1), slice(c - reach, c + reach + 1))
-        if slope[around].max() > 0.3 or busy[around].max() > 0.5 or taken[around].any():
+        if slope[around].max() > 0.42 or busy[around].max() > 0.5 or taken[around].any():
             continue
         taken[around] = True
         turned = heading + (math.pi / 2 if rng.random() < 0.25 else 0)
@@ -163,14 +170,23 @@ def _quarry(z: F32, relief: Relief, clear: F32, rng: np.random.Generator) -> tup
     row, col = divmod(int(rng.choice(spots)), z.shape[1])
     radius = float(rng.uniform(26, 46))
     rows, cols = np.indices(z.shape, np.float32)
-    away = np.hypot(rows - row, cols - col) * cell / radius + 0.09 * fbm(z.shape, 26 / cell, rng, octaves=3)
-    inside = 1 - smoothstep(0.92, 1.08, away)
+    away = (np.hypot(rows - row, cols - col) * cell / radius + 0.10 * fbm(z.shape, 60 / cell, rng, octaves=1)).astype(
+        np.float32)
+    inside = 1 - smoothstep(0.92, 1.08, away + 0.03 * fbm(z.shape, 20 / cell, rng, octaves=2))
     gate = z[row, col] - 0.2 * radius
     cut = np.minimum(z, gate + np.maximum(0, away - 0.35) * radius * 1.25)
     stepped = np.where(cut > gate + 1, gate + np.floor((cut - gate) / 6) * 6 + 6 * smoothstep(
         0.75, 1, (cut - gate) / 6 % 1), cut)
     level = np.minimum(stepped, z) + np.where(z < gate, 0.7 * (gate - z), 0)
     return (z + inside * (level - z)).astype(np.float32), inside, (float(row), float(col))
+
+
+def _large(field: F32, cells: float) -> F32:
+    """Keep the connected parts above one half that are large enough to be worth the work."""
+    parts, count = label(gaussian_filter(field, 2) > 0.4)
+    size = np.bincount(parts.ravel(), minlength=count + 1)
+    size[0] = 0
+    return np.where(size[parts] >= cells, field, 0).astype(np.float32)
 
 
 def settle(relief: Relief, traits: Traits, seed: int) -> Places:
@@ -188,9 +204,9 @@ def settle(relief: Relief, traits: Traits, seed: int) -> Places:
     lumps = fbm(z.shape, 150 / cell, rng, octaves=3)
     bias = 2.2 * traits.farmed - 1.0
     farm = gentle * smoothstep(-0.25, 0.25, lumps + bias)
-    hill = smoothstep(0.55, 0.42, slope) * smoothstep(0.14, 0.22, slope) * smoothstep(150, 90, relief.above_floor)
-    patch = smoothstep(0.5, 0.9, fbm(z.shape, 260 / cell, rng, octaves=2) + traits.farmed) * (quarry < 0.05)
-    terraced = hill * patch * smoothstep(3, 9, channel - belt)
+    hill = smoothstep(0.55, 0.42, slope) * smoothstep(0.14, 0.22, slope) * smoothstep(140, 80, relief.above_floor)
+    patch = smoothstep(0.9, 1.2, fbm(z.shape, 300 / cell, rng, octaves=2) + traits.farmed) * (quarry < 0.05)
+    terraced = _large(hill * patch * smoothstep(3, 9, channel - belt), 5000 / cell**2)
     rise = float(rng.uniform(1.6, 3.2))
     stepped = gaussian_filter(terraced, 4 / cell)
     level = (z / np.float32(rise)).astype(np.float32)
@@ -218,7 +234,7 @@ def _pad(z: F32, house: House, cell_m: float) -> F32:
     reach = math.ceil((house.length_m / 2 + 6) / cell_m)
     r, c = int(house.row), int(house.col)
     window = (slice(max(0, r - reach), r + reach + 1), slice(max(0, c - reach), c + reach + 1))
-    rows, cols = np.mgrid[window]
+    rows, cols = np.mgrid[window[0].start:min(r + reach + 1, z.shape[0]), window[1].start:min(c + reach + 1, z.shape[1])]
     away = np.hypot(rows - house.row, cols - house.col) * cell_m
     weight = 1 - smoothstep(house.length_m / 2, house.length_m / 2 + 5, away.astype(np.float32))
     z[window] += weight * (z[r, c] - z[window])

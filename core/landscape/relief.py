@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
 
@@ -50,6 +51,25 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class Axis:
+    """The middle of the valley, point by point down it; all arrays are (points,) float64.
+
+    Attributes:
+        row: On the base grid.
+        col: On the base grid.
+        along_m: Distance down the valley.
+        half_m: Half width of the valley floor.
+        turn: Direction, radians from the column axis towards the rows.
+    """
+
+    row: NDArray[np.float64]
+    col: NDArray[np.float64]
+    along_m: NDArray[np.float64]
+    half_m: NDArray[np.float64]
+    turn: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Relief:
     """The bare land on the base grid, before people.
 
@@ -63,6 +83,7 @@ class Relief:
         catchment: Area that drains through, square metres.
         wide_z: Elevation of the whole modelled land on ``wide_cell_m`` cells; shadows come from afar.
         wide_cell_m: Their size.
+        axis: Middle of the valley.
     """
 
     frame: Frame
@@ -74,6 +95,7 @@ class Relief:
     catchment: F32
     wide_z: F32
     wide_cell_m: float
+    axis: Axis
 
     @property
     def above_floor(self) -> F32:
@@ -137,14 +159,17 @@ def build(traits: Traits, seed: int, size: int, gsd_m: float) -> Relief:
         cell_m, cells = cell_m / 2, cells * 2
         rows, cols = (np.indices((cells, cells), np.float32) + np.float32(0.5)) * np.float32(cell_m)
         along, across, half, floor_z = valley.locate(rows + origin[0], cols + origin[1])
+        if level == levels - 1:
+            z = _bend(z, smoothstep(5, 60, np.abs(across) - half), cell_m, rng)
         z = _refine(z, hard, across, half, floor_z, traits, cell_m, rng)
     side = math.ceil(size / PIXELS_A_CELL) + 2 * MARGIN
     cut = (slice(0, side), slice(0, side))
     z, along, across, half, floor_z = (f[cut] for f in (z, along, across, half, floor_z))
     drains = np.abs(across) <= half
     drains[[0, -1]], drains[:, [0, -1]] = True, True
+    axis = Axis((valley.y - origin[0]) / base_m, (valley.x - origin[1]) / base_m, valley.along, valley.half, valley.turn)
     return Relief(Frame(size, gsd_m, origin, side), z, along, across, half, floor_z,
-                  catchment_m2(z, drains, base_m, rng), wide_z, wide_m)
+                  catchment_m2(z, drains, base_m, rng), wide_z, wide_m, axis)
 
 
 def _carve(valley: _Valley, traits: Traits, count: int, cell_m: float, rng: np.random.Generator) -> tuple[F32, F32]:
@@ -153,7 +178,7 @@ def _carve(valley: _Valley, traits: Traits, count: int, cell_m: float, rng: np.r
     The cells are worn on a bent grid, and bent back after, so that the eight flow directions of a cell do not show.
     """
     shape = (count, count)
-    bend = [sum(a / cell_m * fbm(shape, p / cell_m, rng, octaves=2) for a, p in ((22, 420), (5, 110))) for _ in "yx"]
+    bend = [sum(a / cell_m * fbm(shape, p / cell_m, rng, octaves=2) for a, p in ((30, 420), (10, 120))) for _ in "yx"]
     rows, cols = np.indices(shape).astype(np.float32)
     _, across, half, floor_z = valley.locate((rows + bend[0] + 0.5) * cell_m, (cols + bend[1] + 0.5) * cell_m)
     beyond = np.maximum(np.abs(across) - half, 0)
@@ -173,6 +198,13 @@ def _carve(valley: _Valley, traits: Traits, count: int, cell_m: float, rng: np.r
 
 def _at(field: F32, y: F32, x: F32, order: int = 1) -> F32:
     return map_coordinates(field, (y, x), order=order, mode="nearest", output=np.float32)
+
+
+def _bend(z: F32, where: F32, cell_m: float, rng: np.random.Generator) -> F32:
+    """Push the land about by some metres, so that gullies wind as they do in the field."""
+    rows, cols = np.indices(z.shape).astype(np.float32)
+    push = [where * (5.0 / cell_m * fbm(z.shape, 90 / cell_m, rng, octaves=2)) for _ in "yx"]
+    return _at(z, rows + push[0], cols + push[1], order=1)
 
 
 def _limit(traits: Traits, hard: F32) -> F32:

@@ -67,7 +67,7 @@ def _run(z: F32, cell_m: float, rows: NDArray[np.int64], cols: NDArray[np.int64]
                 turn = 0 if heading < 0 else min((d - heading) % 8, (heading - d) % 8)
                 if turn > 2 or fall < -0.05:
                     continue
-                weights[d] = (max(fall, 0.0) + 0.06) ** 2.5 * (2.2 if turn == 0 else 1.0 if turn == 1 else 0.35)
+                weights[d] = (max(fall, 0.0) + 0.04) ** 4.0 * (2.0 if turn == 0 else 1.0 if turn == 1 else 0.25)
                 total += weights[d]
             if total == 0:
                 break
@@ -89,15 +89,23 @@ def _footprint(z: F32, cell_m: float, start: tuple[int, int], area_m2: float, fr
                rng: np.random.Generator) -> F32 | None:
     """Return a field above 0 inside a landslide of about the given area, on the whole base grid; ``None`` if none."""
     row, col = start
-    gy, gx = np.gradient(z[max(0, row - 2):row + 3, max(0, col - 2):col + 3])
-    down = np.array([-gy.mean(), -gx.mean()]) / (math.hypot(gy.mean(), gx.mean()) + 1e-6)
-    wide = math.sqrt(area_m2 * rng.uniform(0.05, 0.10)) / cell_m
+    fall_y, fall_x = (-g for g in np.gradient(gaussian_filter(z, 1.5)))
+    down = np.array([fall_y[start], fall_x[start]]) / (math.hypot(fall_y[start], fall_x[start]) + 1e-6)
+    slender = math.exp(rng.uniform(math.log(1.8), math.log(5.5)))
+    wide = math.sqrt(area_m2 / slender) / cell_m
     parcels = int(np.clip(area_m2 / cell_m**2 * 3, 250, 5000))
-    u, v = rng.normal(0, 0.55, parcels) * wide * 1.3, rng.normal(0, 0.55, parcels) * wide
+    u, v = rng.uniform(-0.5, 0.5, parcels) * wide * 1.2, rng.normal(0, 0.27, parcels) * wide
     rows = np.clip(row + u * down[0] - v * down[1], 2, z.shape[0] - 3).astype(np.int64)
     cols = np.clip(col + u * down[1] + v * down[0], 2, z.shape[1] - 3).astype(np.int64)
+    same_way = fall_y[rows, cols] * down[0] + fall_x[rows, cols] * down[1] > 0.7 * np.hypot(
+        fall_y[rows, cols], fall_x[rows, cols])
+    if same_way.sum() < 0.3 * parcels:
+        return None
+    rows, cols = rows[same_way], cols[same_way]
+    parcels = len(rows)
     mu = rng.normal(friction, 0.07, parcels).astype(np.float32)
-    draws = rng.random((parcels, int(12 + 5 * math.sqrt(area_m2) / cell_m)), np.float32)
+    draws = rng.random((parcels, int(6 + 1.15 * slender * wide)), np.float32)
+    z = gaussian_filter(z, min(0.12 * wide, 4.0))
     visits = _run(z, cell_m, rows, cols, mu, draws, barred)
     density = np.log1p(gaussian_filter(visits, 1.0))
     need = round(area_m2 / cell_m**2)
@@ -153,7 +161,7 @@ def scatter(z: F32, above_floor: F32, cell_m: float, traits: Traits, seed: int, 
     keep[inner][:edge], keep[inner][-edge:], keep[inner][:, :edge], keep[inner][:, -edge:] = 0, 0, 0, 0
     scene_m2 = keep[inner].size * cell_m**2
     count = math.ceil(traits.slides * scene_m2 / 1e6)
-    largest = min(30000.0, 0.06 * scene_m2)
+    largest = min(26000.0, 0.06 * scene_m2)
     fates = ["new"] * 4 + ["enlarged"] * 2 + ["healed"] * 2 + ["same"] * 2
     taken = np.zeros(z.shape, bool)
     found: list[Slide] = []
@@ -163,7 +171,7 @@ def scatter(z: F32, above_floor: F32, cell_m: float, traits: Traits, seed: int, 
         cell = int(np.searchsorted(np.cumsum(keep.ravel()), rng.random() * keep.sum()))
         start = divmod(min(cell, keep.size - 1), keep.shape[1])
         rank = (len(found) + 0.5) / count
-        area = max(350.0, largest * rank**-1.0 * 0.5 / count * rng.uniform(0.7, 1.3)) if k else largest * 0.8
+        area = max(350.0, largest * rank**-0.9 * 0.6 / count**0.9 * rng.uniform(0.7, 1.3)) if k else largest * 0.8
         friction = math.tan(math.radians(rng.uniform(15, 26)))
         fate = fates[(len(found) * 7 + seed) % len(fates)] if len(found) >= 4 else ("new", "enlarged", "healed", "new")[
             len(found)]
@@ -186,7 +194,7 @@ def _grow(z: F32, cell_m: float, start: tuple[int, int], shape: F32, fate: str, 
     before = after = shape
     if fate == "enlarged":
         area = float((shape > 0).sum()) * cell_m**2
-        wider = _footprint(z, cell_m, start, area * rng.uniform(1.6, 2.3), friction * 0.85, barred, rng)
+        wider = _footprint(z, cell_m, start, area * rng.uniform(1.5, 2.1), friction * 0.9, barred, rng)
         after = shape if wider is None else np.maximum(shape, wider)
     if fate == "new":
         before = np.full_like(shape, -1)
