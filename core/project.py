@@ -81,6 +81,21 @@ class Run:
     folder: Path
     about: Mapping[str, Any]
 
+    @property
+    def model(self) -> str:
+        """Name of the model that made it, or nothing."""
+        return str(self._model.get("name", ""))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of its classes, in the order of the class raster's values."""
+        return tuple(self._model.get("classes", ()))
+
+    @property
+    def _model(self) -> Mapping[str, Any]:
+        model = self.about.get("model")
+        return model if isinstance(model, Mapping) else {}
+
 
 @dataclass(frozen=True)
 class Project:
@@ -228,12 +243,14 @@ def add_layer(project: Project, role: str, path: Path, title: str, date: str = "
 
 
 def register_demo(folder: Path, files: Mapping[str, Path]) -> Project:
-    """Make the demo project in the folder that holds its rasters.
+    """Make the demo project in the folder that holds its rasters; one that is there already is opened.
 
     Args:
         folder: Where ``files`` lie.
         files: Rasters by name: ``image_after``, ``image_before``, ``dem`` and any ``truth_...``.
     """
+    if (folder / "project.json").exists():
+        return open_project(folder)
     project = create(folder, "Demo valley")
     project = add_layer(project, "image", files["image_after"], "Image after the event")
     if "image_before" in files:

@@ -143,8 +143,9 @@ def _exists(z: int, x: int, y: int) -> bool:
 
 def _style(use: dict[str, Any]) -> Style | None:
     """Return the style that a token names; None when it names none, as the token of an outline."""
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in use.items()}
     try:
-        return Style(**{key: tuple(value) if isinstance(value, list) else value for key, value in use.items()})
+        return Style(**values)
     except (TypeError, ScarpError):
         return None
 

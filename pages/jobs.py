@@ -7,6 +7,7 @@ from core.project import Project
 from ui import html, state
 from ui.empty import no_project
 from ui.job_card import job_card, live_job
+from ui.settings import ROOT
 
 
 def jobs_page(project: Project) -> None:
@@ -14,7 +15,8 @@ def jobs_page(project: Project) -> None:
     html.title("Jobs", project.name, "A job goes on when this page is closed, and when the server stops.")
     found = jobs(project.folder / "jobs")
     if not found:
-        html.empty("No jobs yet", "A detection that is started on the map is listed here with its progress and its log.")
+        html.empty("No jobs yet", "A detection that is started on the map is listed here, with its progress.")
+        st.page_link(ROOT / "pages" / "map.py", label="Open the map", icon=":material/map:")
     for job in found:
         if job.active:
             live_job(job)

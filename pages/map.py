@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import html, state
+from ui import state
 from ui.detect_panel import detect_panel
 from ui.empty import no_project
 from ui.landslides_panel import landslides_panel, shown_run
@@ -33,7 +33,8 @@ if project is None or not project.of("image"):
 run = shown_run(project)
 with st.sidebar:
     project_head(project)
-    tab = st.segmented_control("Panel", TABS, key=state.TAB, default=TABS[0], required=True, width="stretch",
+    st.session_state.setdefault(state.TAB, TABS[0])
+    tab = st.segmented_control("Panel", TABS, key=state.TAB, required=True, width="stretch",
                                label_visibility="collapsed")
     if tab == "Detect":
         detect_panel(project)

@@ -7,6 +7,7 @@ from ui import html, state
 from ui.empty import no_project
 from ui.outlines import size, table_of
 from ui.project_head import describe
+from ui.settings import ROOT
 
 ROLES = {"image": "Image", "dem": "Elevation", "ndvi": "Vegetation index", "truth": "Reference"}
 
@@ -28,10 +29,12 @@ def project_page(project: Project) -> None:
     st.subheader("Detections")
     if not runs:
         html.empty("No detection yet", "Open the map and press Detect landslides.")
+        st.page_link(ROOT / "pages" / "map.py", label="Open the map", icon=":material/map:")
         return
-    st.dataframe([{"Detection": run.id, "Model": run.about.get("model", ""),
+    st.dataframe([{"Detection": run.id, "Model": run.model,
                    "Landslides": None if table is None else len(table),
-                   "Area": "" if table is None else size(table["area_m2"].sum())} for run, table in tables], hide_index=True)
+                   "Area": "" if table is None else size(table["area_m2"].sum())} for run, table in tables],
+                 hide_index=True)
 
 
 def others(project: Project) -> None:

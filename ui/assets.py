@@ -24,6 +24,14 @@ def asset_url(name: str) -> str:
     return f"/assets/{version()}/{name}"
 
 
+def font_css() -> str:
+    """Return the style that brings the vendored font, split as its makers split it."""
+    spans = {"inter-latin": "U+0000-00FF,U+0131,U+0152-0153,U+02BB-02DC,U+2000-206F,U+20AC,U+2122,U+2212",
+             "inter-latin-ext": "U+0100-02BA,U+1E00-1E9F,U+1EF2-1EFF,U+20A0-20AB,U+2C60-2C7F"}
+    return "".join(f"@font-face{{font-family:Inter;font-weight:100 900;font-display:swap;unicode-range:{span};"
+                   f"src:url({asset_url(name)}.woff2) format('woff2')}}" for name, span in spans.items())
+
+
 class _Versioned(StaticFiles):
     """Serves ``/<version>/<file>``; what has the right version may be kept for good."""
 

@@ -23,10 +23,10 @@ def detect_panel(project: Project) -> None:
         image = st.selectbox("Image", images, format_func=lambda layer: layer.title)
     card = _model()
     with st.expander("More settings", icon=":material/tune:"):
-        engine = st.selectbox("Engine", list(ENGINES), format_func=ENGINES.get, help="What the network runs on. Automatic "
-                              "takes the fastest that this computer has.")
+        engine = st.selectbox("Engine", list(ENGINES), format_func=ENGINES.get,
+                              help="What the network runs on. Automatic takes the fastest that this computer has.")
         dem = next(iter(project.of("dem")), None)
-        use_dem = bool(dem) and st.toggle("Use elevation", value=True, help=f"{dem.title}: slope and aspect beside the image.")
+        use_dem = bool(dem) and st.toggle("Use elevation", value=True, help="Slope and aspect beside the image.")
     job = next(iter(jobs(project.folder / "jobs")), None)
     busy = bool(job and job.active)
     if st.button("Detect landslides", type="primary", icon=":material/radar:", width="stretch",
@@ -46,12 +46,12 @@ def detect_panel(project: Project) -> None:
 
 def _area() -> None:
     drawn = state.get(state.AREA)
-    st.markdown("Area")
     if drawn is None:
-        html.note("The whole image. Draw a rectangle or a polygon on the map to detect in a part of it.")
+        html.labelled("Area", "The whole image. Draw a rectangle or a polygon on the map to detect in a part of it.")
         return
-    left, right = st.columns([3, 1], vertical_alignment="center")
-    left.markdown(f":material/select: Drawn on the map, **{size(area_m2(drawn))}**")
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    with left:
+        html.labelled("Area", f"Drawn on the map: {size(area_m2(drawn))}")
     if right.button("Clear", type="tertiary"):
         st.session_state[state.AREA] = None
         st.rerun()
@@ -62,7 +62,8 @@ def _model() -> ModelCard | None:
     if not cards:
         html.empty("No models here", "Put a model's folder into models/, or train one with: scarp train.")
         return None
-    card = st.selectbox("Model", cards, format_func=lambda each: each.title if each.has_weights else f"{each.title} (no weights)")
+    card = st.selectbox("Model", cards,
+                        format_func=lambda each: each.title if each.has_weights else f"{each.title} (no weights)")
     low, high = card.gsd_range_m
     classes = len(card.classes.names)
     html.note(f"{classes} classes, trained at {low:g} to {high:g} m a pixel. {card.summary}".strip())

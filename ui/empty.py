@@ -22,7 +22,7 @@ def no_project(project: Project | None) -> None:
                 from core import demo  # noqa: PLC0415 - only needed here, and heavy
 
                 folder = next(f for f in (projects_root() / name for name in _names()) if not f.exists())
-                made = register_demo(folder, demo.build(folder / "layers"))
+                made = register_demo(folder, demo.build(folder))
                 state.choose(made.id)
                 st.rerun()
 

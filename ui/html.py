@@ -27,6 +27,11 @@ def note(text: str) -> None:
     st.html(f'<p class="scarp-note">{escape(text)}</p>')
 
 
+def labelled(label: str, text: str) -> None:
+    """Show a quiet line under a label like that of an input."""
+    st.html(f'<p class="scarp-label">{escape(label)}</p><p class="scarp-note">{escape(text)}</p>')
+
+
 def empty(heading: str, text: str) -> None:
     """Say why there is nothing here, and what to do."""
     st.html(f'<div class="scarp-empty"><b>{escape(heading)}</b>{escape(text)}</div>')

@@ -7,6 +7,7 @@ from ui import html, state
 
 LABELS = {State.RUNNING: "Running", State.STOPPING: "Stopping", State.DONE: "Done", State.FAILED: "Failed",
           State.CANCELLED: "Cancelled", State.LOST: "Interrupted"}
+STAGES = {"prepare": "Preparing", "predict": "Searching", "write": "Writing maps", "outline": "Drawing outlines"}
 
 
 @st.fragment(run_every=1.0)
@@ -43,7 +44,7 @@ def job_card(job: Job) -> None:
 def _stage(job: Job) -> str:
     if job.state is State.STOPPING:
         return "Stopping ..."
-    return f"{job.progress.stage or 'Starting'} · {job.progress.share:.0%}"
+    return f"{STAGES.get(job.progress.stage, 'Starting')} · {job.progress.share:.0%}"
 
 
 def _speed(job: Job) -> str:

@@ -19,7 +19,8 @@ def shown_run(project: Project) -> Run | None:
 def landslides_panel(project: Project, run: Run | None) -> None:
     """Show what a detection found."""
     if run is None:
-        html.empty("No detection yet", "Run one in the Detect panel: its landslides are listed here and drawn on the map.")
+        html.empty("No detection yet",
+                   "Run one in the Detect panel: its landslides are listed here and drawn on the map.")
         return
     _picker(project, run)
     table = table_of(run)
@@ -28,14 +29,15 @@ def landslides_panel(project: Project, run: Run | None) -> None:
         return
     html.figures({"Landslides": f"{len(table):,}", "Total area": size(table["area_m2"].sum()),
                   "Largest": size(table["area_m2"].max())})
-    _table(run, table)
     chosen = table[table["id"] == state.get(state.SELECTED)]
     if chosen.empty:
         html.note("Click an outline on the map, or a row, to read its attributes.")
     else:
-        with st.container(border=True):
+        with st.container(border=True, key="selected"):
             html.title("Selected", f"Landslide {state.get(state.SELECTED)}")
             html.facts(facts_of(chosen.iloc[0]))
+    _table(run, table)
+    _caveats(run)
     _download(run.folder / "landslides.gpkg", f"{project.id}-{run.id}.gpkg")
 
 
@@ -43,7 +45,7 @@ def _picker(project: Project, run: Run) -> None:
     runs = project.runs()
     if len(runs) < 2:
         return
-    names = {each.id: f"{each.about.get('model', 'detection')}, {_when(each.id)}" for each in runs}
+    names = {each.id: f"{each.model}, {_when(each.id)}" for each in runs}
     chosen = st.selectbox("Detection", list(names), index=list(names).index(run.id), format_func=names.get)
     if chosen != run.id:
         st.session_state[state.RUN] = chosen
@@ -56,6 +58,15 @@ def _when(run: str) -> str:
         return f"{pd.to_datetime(run[:15], format='%Y%m%d-%H%M%S'):%d %b %Y %H:%M} UTC"
     except ValueError:
         return run
+
+
+def _caveats(run: Run) -> None:
+    """Say what the result was made without, so that it is not read as more than it is."""
+    missing = [f"Made without {name}." for name in run.about.get("missing", [])]
+    observed = run.about.get("observed_share", 1)
+    unseen = [f"{1 - observed:.0%} of the area was not observed and says nothing."] if observed < 0.995 else []
+    if said := [*run.about.get("warnings", []), *missing, *unseen]:
+        html.note(" ".join(said))
 
 
 def _table(run: Run, table: pd.DataFrame) -> None:
@@ -71,10 +82,11 @@ def _table(run: Run, table: pd.DataFrame) -> None:
             state.select(int(row["id"]), tuple(float(row[side]) for side in ("west", "south", "east", "north")))
 
     at = table.index[table["id"] == state.get(state.SELECTED)]
-    columns = {"id": st.column_config.NumberColumn("No.", width=48),
-               "area_m2": st.column_config.NumberColumn("Area, m²", format="localized"),
-               "probability_mean": st.column_config.ProgressColumn("Probability", format="%.2f", min_value=0, max_value=1),
-               "slope_mean_deg": st.column_config.NumberColumn("Slope", format="%.0f°")}
+    columns = {"id": st.column_config.NumberColumn("No.", width=44),
+               "area_m2": st.column_config.NumberColumn("Area, m²", format="localized", width=76),
+               "probability_mean": st.column_config.ProgressColumn(
+                   "Probability", format="%.2f", min_value=0, max_value=1, width=104),
+               "slope_mean_deg": st.column_config.NumberColumn("Slope", format="%.0f°", width=54)}
     present = [name for name in columns if name in table]
     st.dataframe(table[present].round({"area_m2": 0}), hide_index=True, height=260, key=key, on_select=on_row,
                  selection_mode="single-row", column_config=columns, width="stretch",

@@ -61,14 +61,16 @@ def map_layers(project: Project, run: Run | None) -> list[dict[str, Any]]:
 
 def _run_layers(run: Run) -> list[dict[str, Any]]:
     """Return the outlines, classes and probability of a detection."""
-    scheme = run.about.get("scheme", "binary")
+    scheme = next((name for name, known in SCHEMES.items() if known.names == run.classes), "binary")
     known = SCHEMES[scheme]
     colour = known.colours[known.landslide]
     layers: list[dict[str, Any]] = []
-    outlines, classes, probability = (run.folder / name for name in ("landslides.gpkg", "classes.tif", "probability.tif"))
+    outlines, classes = run.folder / "landslides.gpkg", run.folder / "classes.tif"
+    probability = run.folder / "probability.tif"
     if outlines.is_file():
-        layers.append({"kind": "outlines", "slot": "outlines", "id": f"outlines-{run.id}", "title": "Landslide outlines",
-                       "url": vector_url(signer(projects_root()), outlines, colour), "visible": True, "opacity": 1.0,
+        layers.append({"kind": "outlines", "slot": "outlines", "id": f"outlines-{run.id}",
+                       "title": "Landslide outlines", "visible": True, "opacity": 1.0,
+                       "url": vector_url(signer(projects_root()), outlines, colour),
                        "legend": {"classes": [{"name": "detected landslide", "colour": colour}]}})
     if classes.is_file():
         layers.append(_raster(classes, "classes", "Class map", Style(f"classes:{scheme}"), visible=True, opacity=0.45,

@@ -47,7 +47,7 @@ def facts_of(row: pd.Series) -> dict[str, str]:
     known = {}
     for column, (name, form) in FORMATS.items():
         value = row.get(column)
-        if value is not None and value != "" and not (isinstance(value, float) and math.isnan(value)) and value is not pd.NaT:
+        if not pd.isna(value) and value != "":
             known[name] = form.format(value)
     if not math.isnan(row.get("lat", math.nan)):
         known["Place"] = f"{row['lat']:.5f}, {row['lon']:.5f}"

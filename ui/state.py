@@ -50,6 +50,6 @@ def select(outline: int | None, bounds: tuple[float, float, float, float] | None
         st.session_state[FLY] = {"bounds": bounds, "turn": time.time_ns()}
 
 
-def get(name: str, default: Any = None) -> Any:
+def get(name: str, default: object = None) -> Any:  # noqa: ANN401 - a session holds values of any type
     """Return a remembered value."""
     return st.session_state.get(name, default)

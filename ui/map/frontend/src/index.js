@@ -34,6 +34,12 @@ export default function render({ parentElement, data, setStateValue, setTriggerV
   };
 }
 
+// Space that the buttons and the layer card take, where there is enough to leave it free.
+function room(root, margin = 24) {
+  const wide = root.clientWidth > 820;
+  return { top: margin, bottom: margin, left: margin + (wide ? 46 : 0), right: margin + (wide ? 248 : 0) };
+}
+
 class View {
   constructor(root, data) {
     Object.assign(this, { root, key: data.key, data, memory: memory(data.key) });
@@ -44,7 +50,7 @@ class View {
     this.map = new MapLibre({
       container: holder,
       style: { version: 8, sources: {}, layers: [] },
-      ...(kept ? { center: kept.center, zoom: kept.zoom } : { bounds: data.bounds, fitBoundsOptions: { padding: 32 } }),
+      ...(kept ? { center: kept.center, zoom: kept.zoom } : { bounds: data.bounds, fitBoundsOptions: { padding: room(root) } }),
       maxZoom: 23,
       attributionControl: false,
       dragRotate: false,
@@ -62,7 +68,7 @@ class View {
     const { map, root } = this;
     this.outlines = new Outlines(map, root, { onPick: (id) => this.report.pick(id), isBusy: () => this.area.drawing });
     this.area = new Area(map, (geometry) => this.report.area(geometry));
-    addControls({ map, root, area: this.area, fit: () => map.fitBounds(this.data.bounds, { padding: 32 }) });
+    addControls({ map, root, area: this.area, fit: () => map.fitBounds(this.data.bounds, { padding: room(root) }) });
     this.card = layerCard(root, this.memory, (layer, visible, opacity) => {
       this.memory.set('layers', { ...this.memory.get('layers'), [layer.slot]: { visible, opacity } });
       this.show(layer, visible, opacity);
@@ -92,7 +98,7 @@ class View {
     this.card(layers);
     if (data.fly && data.fly.turn !== this.memory.get('turn')) {
       this.memory.set('turn', data.fly.turn);
-      this.map.fitBounds(data.fly.bounds, { padding: 120, maxZoom: 20, duration: 700 });
+      this.map.fitBounds(data.fly.bounds, { padding: room(this.root, 90), maxZoom: 19, duration: 700 });
     }
     this.root.dataset.ready = '1';
   }
