@@ -46,7 +46,8 @@ def terrain_on(
     """Return gradients and elevation on an image's grid.
 
     Resampling is cubic convolution, or the mean of the elevation pixels in an image pixel when
-    those are finer. A pixel is missing when its own elevation or one of the eight around it is.
+    those are finer. An elevation pixel is missing when it or one of the eight around it is; an image
+    pixel is missing when the one it falls in is, or all of those it is the mean of.
 
     Args:
         dem: (h, w) elevations on ``dem_grid``, NaN where missing. Elevations that lie within
@@ -109,7 +110,7 @@ def dem_window(dem_grid: Grid, grid: Grid, margin: int = 4) -> Window | None:
     if dem_grid.crs.is_geographic:  # stay on one side of the antimeridian: the centre's
         middle = float(transform(grid, dem_grid, *grid.centre)[0])
         x = middle + (x - middle + 180) % 360 - 180
-    inside = np.isfinite(x) & np.isfinite(y)
+    inside = np.isfinite(x)
     if not inside.any():
         return None
     col, row = apply(~dem_grid.transform, x[inside], y[inside])

@@ -1,8 +1,11 @@
 """Vegetation indices keep their sign, their range and their gaps."""
 
+import doctest
+
 import numpy as np
 import pytest
 
+import core.indices
 from core.indices import ndvi, visible_index
 
 
@@ -41,3 +44,7 @@ def test_visible_index_tells_leaf_from_soil():
     assert leaf > 0.3
     assert soil < 0
     assert grey == 0
+
+
+def test_the_documented_example_runs():
+    assert doctest.testmod(core.indices) == (0, 1)

@@ -1,5 +1,6 @@
 """Terrain on planes whose slope and aspect are known, and its way onto an image's grid."""
 
+import doctest
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -47,6 +48,10 @@ def turn(a, b):
 def measure(dem, grid, **options):
     de, dn = gradients(dem, grid.frame_m(), **options)
     return at_centre(slope_deg(de, dn), grid), at_centre(aspect_deg(de, dn), grid)
+
+
+def test_the_documented_example_runs():
+    assert doctest.testmod(terrain_module) == (0, 2)
 
 
 # --- metres and angles are true ---
@@ -259,6 +264,24 @@ def test_degrees_and_feet_onto_metres():
     np.testing.assert_allclose(slope_deg(terrain.de, terrain.dn), 45, atol=0.1)
     assert turn(aspect_deg(terrain.de, terrain.dn), 10 - axes_m(UTM48, *image.centre)[1]).max() < 0.1
     assert at_centre(terrain.elevation_m, image) == pytest.approx(1000, abs=2)
+
+
+def test_scale_is_taken_at_the_image_not_at_the_dem_s_middle():
+    dem_grid = Grid((500, 60), Affine(1e-3, 0, 103.0, 0, -1e-2, 63.0), CRS.from_epsg(4326))  # 58 to 63 degrees north
+    x, y = pyproj.Transformer.from_crs(4326, 32648, always_xy=True).transform(103.03, 62.9)
+    image = Grid((20, 20), Affine(20, 0, x - 200, 0, -20, y + 200), UTM48)
+    dem = np.tile(np.arange(60, dtype=np.float32) * 50, (500, 1))  # rises to the east
+    terrain = terrain_on(dem, dem_grid, image)
+    lat = np.radians(62.9)
+    step_m = 1e-3 * np.radians(6_378_137.0) * np.cos(lat) / np.sqrt(1 - 0.00669438 * np.sin(lat) ** 2)
+    np.testing.assert_allclose(np.hypot(terrain.de, terrain.dn), 50 / step_m, rtol=1e-3)
+
+
+@pytest.mark.parametrize("order", ["gradients", "dem"])
+def test_far_from_the_dem_nothing_is_there(order):
+    terrain = terrain_on(plane(DEM47, 25, 80), DEM47, DEM47.window(Window(5000, 0, 40, 30)), order=order)
+    assert terrain.present.shape == (30, 40)
+    assert not terrain.present.any()
 
 
 @pytest.mark.parametrize("order", ["gradients", "dem"])
