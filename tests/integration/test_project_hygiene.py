@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -46,6 +49,22 @@ def test_every_requirement_is_pinned_has_a_reason_and_is_in_the_constraints(name
     for package, (version, reason) in pins(name).items():
         assert len(reason) > 5, f"{package} has no reason"
         assert constraints.get(package, ("missing",))[0] == version, package
+
+
+def test_every_package_that_is_imported_is_required() -> None:
+    required = {**pins("requirements.txt"), **pins("requirements-dev.txt")}
+    own = {"core", "ui", "tests", "benchmarks", *sys.stdlib_module_names}
+    distributions = packages_distributions()
+    missing = set()
+    for path in tracked():
+        for node in ast.walk(ast.parse(path.read_text())) if path.suffix == ".py" else ():
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+            for name in {name.partition(".")[0] for name in names} - own:
+                providers = {re.sub(r"[-_.]+", "-", each).lower() for each in distributions.get(name, [name])}
+                if not providers & set(required):
+                    missing.add(f"{path.relative_to(ROOT)}: {name}")
+    assert not missing
 
 
 def test_no_tracked_file_is_large() -> None:
