@@ -22,12 +22,16 @@ from core.landscape.trees import grow
 ROOFS = np.array([
     (0.42, 0.42, 0.41, 0.45), (0.31, 0.31, 0.31, 0.34), (0.16, 0.25, 0.40, 0.30), (0.125, 0.12, 0.125, 0.16),
     (0.24, 0.13, 0.09, 0.30), (0.19, 0.15, 0.12, 0.24), (0.34, 0.33, 0.32, 0.37)], np.float32)
-CONIFER = np.array((0.031, 0.044, 0.028, 0.23), np.float32)
-BROADLEAF = np.array((0.047, 0.071, 0.035, 0.39), np.float32)
+CONIFER = np.array((0.033, 0.044, 0.027, 0.23), np.float32)
+BROADLEAF = np.array((0.051, 0.070, 0.033, 0.39), np.float32)
 GOLD, RUST = np.array((0.185, 0.13, 0.036, 0.37), np.float32), np.array((0.135, 0.066, 0.034, 0.29), np.float32)
 BUSH = np.array((0.058, 0.080, 0.040, 0.31), np.float32)
 SKY = np.array((0.14, 0.17, 0.215, 0.08), np.float32)
 HAZE = np.array((0.016, 0.024, 0.040, 0.005), np.float32)
+
+_STONY, _SLID, _LOOSE = (np.isin(list(M), chosen) for chosen in (
+    (M.ROCK, M.SCREE, M.QUARRY), (M.SCAR, M.DEBRIS, M.DEPOSIT), (M.SCAR, M.DEBRIS, M.DEPOSIT, M.GRAVEL)))
+_LIVELY = np.array([{M.WATER: 0.25, M.ASPHALT: 0.35, M.ROOF: 0.25, M.YARD: 0.5}.get(m, 1.0) for m in M], np.float32)
 
 
 @dataclass(frozen=True)
@@ -216,30 +220,29 @@ def _lay(ground: Ground, places: Places, slides: list[Slide], relief: Relief, se
 
 def _albedo(canvas: _Canvas, ground: Ground, traits: Traits, season: Season, tone: F32, kind: Codes) -> F32:
     """Return (4, h, w) float32 reflectance."""
-    table = reflectance(traits, season)
-    material = canvas.material
-    lively = np.array([{M.WATER: 0.25, M.ASPHALT: 0.35, M.ROOF: 0.25, M.YARD: 0.5}.get(m, 1.0) for m in M], np.float32)
-    stony = np.isin(material, (M.ROCK, M.SCREE, M.QUARRY))
-    noise = 0.06 * ground.fine + 0.07 * ground.middle + 0.06 * ground.coarse
-    strata = np.sin(ground.dem * np.float32(0.9) + 2.2 * ground.coarse + 0.6 * ground.middle)
-    noise += np.where(stony, 0.09 * strata + 0.05 * ground.streak, 0.02 * ground.streak)
-    noise += (material == M.GRAVEL) * 0.10 * ground.coarse
-    noise += np.isin(material, (M.SCAR, M.DEBRIS, M.DEPOSIT)) * (0.09 * ground.fine + 0.03 * ground.streak)
-    bright = np.clip(canvas.bright * (1 + noise * lively[material]), 0.3, 2)
-    leaf = np.clip(0.5 + 0.5 * tone + 0.2 * ground.coarse, 0, 1)
-    turned = np.clip(season.autumn * 1.5 - 0.9 * leaf, 0, 1) * season.autumn
+    table, material = reflectance(traits, season), canvas.material
+    noise = 0.06 * ground.fine + 0.07 * ground.middle + 0.06 * ground.coarse + 0.02 * ground.streak
+    noise += _STONY[material] * (0.09 * np.sin(ground.dem * np.float32(0.9) + 2.2 * ground.coarse + 0.6 * ground.middle)
+                                 + 0.03 * ground.streak)
+    noise += (material == M.GRAVEL) * (0.10 * ground.coarse)
+    noise += _SLID[material] * (0.09 * ground.fine + 0.03 * ground.streak)
+    bright = np.clip(canvas.bright * (1 + noise * _LIVELY[material]), 0.3, 2)
+    roof = material == M.ROOF
+    cone, bush, broad = (kind == k for k in (2, 3, 1))
+    leaf = np.clip(0.5 + 0.5 * tone[broad] + 0.2 * ground.coarse[broad], 0, 1)
+    turned = np.clip(season.autumn * 1.5 - 0.9 * leaf, 0, 1) * np.float32(season.autumn)
+    rust = smoothstep(0.2, 0.7, leaf)
+    stand = 1 + 0.08 * ground.fine + 0.12 * ground.coarse + 0.07 * ground.middle
     out = np.empty((4, *material.shape), np.float32)
-    warmth = (0.55, 0.12, -0.45, -0.1)
-    tree, cone = kind > 0, kind == 2
-    for band in range(4):
-        colour = table[:, band][material] * bright * (1 + np.float32(warmth[band]) * canvas.warm)
-        on = material == M.ROOF
-        colour[on] = ROOFS[canvas.roof[on], band] * bright[on]
-        broad = BROADLEAF[band] + turned * (GOLD[band] + (RUST[band] - GOLD[band]) * smoothstep(0.2, 0.7, leaf) - BROADLEAF[band])
-        crown = np.where(cone, CONIFER[band], np.where(kind == 3, BUSH[band], broad))
-        vary = 1 + (0.30, 0.24, 0.2, 0.15)[band] * tone + 0.08 * ground.fine + 0.10 * ground.coarse + 0.07 * ground.middle
-        out[band] = np.where(tree, crown * vary, colour)
-    return np.maximum(out, 0.004)
+    for band, (warmth, variety) in enumerate(((0.55, 0.30), (0.12, 0.24), (-0.45, 0.20), (-0.1, 0.15))):
+        colour = table[:, band][material] * bright * (1 + np.float32(warmth) * canvas.warm)
+        colour[roof] = ROOFS[canvas.roof[roof], band] * bright[roof]
+        vary = stand + np.float32(variety) * tone
+        colour[cone], colour[bush] = CONIFER[band] * vary[cone], BUSH[band] * vary[bush]
+        autumnal = GOLD[band] + (RUST[band] - GOLD[band]) * rust
+        colour[broad] = (BROADLEAF[band] + turned * (autumnal - BROADLEAF[band])) * vary[broad]
+        np.maximum(colour, 0.004, out=out[band])
+    return out
 
 
 def take(ground: Ground, places: Places, slides: list[Slide], relief: Relief, traits: Traits, seed: int,
@@ -263,11 +266,11 @@ def take(ground: Ground, places: Places, slides: list[Slide], relief: Relief, tr
     grow(ground.bushes, canvas.shrub, ground.fine, gsd, crown, tone, kind)
     kind[kind > 0] = 3
     grow(ground.trees, canvas.forest, ground.fine, gsd, crown, tone, kind)
-    overlay = np.isin(canvas.material, (M.ASPHALT, M.ROOF, M.WATER)) | (canvas.ids > 0)
-    classes = CLASS_OF[np.where((kind > 0) & (kind < 3) & ~overlay, np.uint8(M.FOREST_FLOOR), canvas.material)]
+    hidden = (kind > 0) & (kind < 3) & (CLASS_OF[canvas.material] == CLASS_OF[M.ROCK])
+    classes = CLASS_OF[np.where(hidden, np.uint8(M.FOREST_FLOOR), canvas.material)]
 
-    loose = np.isin(canvas.material, (M.SCAR, M.DEBRIS, M.DEPOSIT, M.GRAVEL))
-    bumps = ROUGHNESS_M[canvas.material] * (np.clip(0.5 + 0.3 * ground.coarse, 0.1, 1) * ground.fine + np.where(loose, 0.22, 0.7) * ground.middle)
+    loose = _LOOSE[canvas.material]
+    bumps = ROUGHNESS_M[canvas.material] * (np.clip(0.5 + 0.3 * ground.coarse, 0.1, 1) * ground.fine + np.where(loose, np.float32(0.22), np.float32(0.7)) * ground.middle)
     solid = ground.dem + canvas.lift + bumps
     surface = solid + crown
     dy, dx = gradient(solid, gsd)

@@ -11,9 +11,9 @@ from scipy.ndimage import binary_dilation, binary_opening, gaussian_filter
 from core.landscape.fields import Ids, parcels
 from core.landscape.light import gradient
 from core.landscape.materials import M
-from core.landscape.noise import F32, Mask, fbm, smoothstep, streaks, stream
+from core.landscape.noise import F32, Mask, fbm, resample, smoothstep, streaks, stream
 from core.landscape.places import Places
-from core.landscape.relief import MARGIN, PIXELS_A_CELL, Relief
+from core.landscape.relief import MARGIN, PIXELS_A_CELL, Frame, Relief
 from core.landscape.routes import stamp
 from core.landscape.traits import Traits
 from core.landscape.trees import Trees, plant
@@ -103,6 +103,21 @@ def _distances(places: Places, relief: Relief, paved: bool) -> F32:
     return out
 
 
+def _textures(frame: Frame, z: F32, rng: np.random.Generator) -> tuple[F32, F32]:
+    """Return the middle noise and the streaks; made on pixels of about a metre, which is all they hold."""
+    skip = 2 if frame.gsd_m <= 0.6 else 1
+    side, pixel_m = -(-frame.size // skip), skip * frame.gsd_m
+    shape, step = (side, side), skip / PIXELS_A_CELL
+    dy, dx = gradient(resample(gaussian_filter(z, 1.5), (MARGIN, MARGIN), step, shape), pixel_m)
+    fall = np.hypot(dy, dx)
+    scale = np.where(fall > 0.12, 1 / np.maximum(fall, 1e-3), 0).astype(np.float32)
+    middle = fbm(shape, 9 / pixel_m, rng, octaves=3)
+    grain = 0.6 * fbm(shape, 2.5 / pixel_m, rng, octaves=1) + 0.9 * rng.standard_normal(shape, np.float32)
+    streak = streaks(grain, -dy * scale, -dx * scale, max(4, int(8 / pixel_m)))
+    full = (frame.size, frame.size)
+    return resample(middle, (0, 0), 1 / skip, full), 1.3 * resample(streak, (0, 0), 1 / skip, full)
+
+
 def lay(relief: Relief, places: Places, traits: Traits, seed: int) -> Ground:
     """Bring the land to the image's pixels and cover it.
 
@@ -117,12 +132,8 @@ def lay(relief: Relief, places: Places, traits: Traits, seed: int) -> Ground:
     fit, steep, rock, scree = _cover(relief, places.z, traits, rng)
     dem = frame.up(places.z)
     coarse = frame.up(fbm(relief.z.shape, 40 / frame.cell_m, rng, octaves=3))
-    middle, fine = fbm(shape, 9 / gsd, rng, octaves=3), fbm(shape, 4.0 / gsd, rng, octaves=3, gain=0.8)
-    dy, dx = gradient(frame.up(gaussian_filter(places.z, 1.5)), gsd)
-    fall = np.hypot(dy, dx)
-    scale = np.where(fall > 0.12, 1 / np.maximum(fall, 1e-3), 0)
-    grain = 0.6 * fbm(shape, 1.6 / gsd, rng, octaves=1) + 0.8 * rng.standard_normal(shape, np.float32)
-    streak = streaks(grain, -dy * scale, -dx * scale, max(4, int(8 / gsd)))
+    fine = fbm(shape, 4.0 / gsd, rng, octaves=3, gain=0.8)
+    middle, streak = _textures(frame, places.z, rng)
 
     edge = frame.up(fit) + 0.10 * middle + 0.05 * fine
     forest = smoothstep(-0.12, 0.22, edge) * 0.97 + 0.05 * smoothstep(-0.9, -0.3, edge)

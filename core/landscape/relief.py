@@ -159,8 +159,7 @@ def build(traits: Traits, seed: int, size: int, gsd_m: float) -> Relief:
         cell_m, cells = cell_m / 2, cells * 2
         rows, cols = (np.indices((cells, cells), np.float32) + np.float32(0.5)) * np.float32(cell_m)
         along, across, half, floor_z = valley.locate(rows + origin[0], cols + origin[1])
-        if level == levels - 1:
-            z = _bend(z, smoothstep(5, 60, np.abs(across) - half), cell_m, rng)
+        z = _bend(z, smoothstep(5, 60, np.abs(across) - half), rng)
         z = _refine(z, hard, across, half, floor_z, traits, cell_m, rng)
     side = math.ceil(size / PIXELS_A_CELL) + 2 * MARGIN
     cut = (slice(0, side), slice(0, side))
@@ -200,11 +199,11 @@ def _at(field: F32, y: F32, x: F32, order: int = 1) -> F32:
     return map_coordinates(field, (y, x), order=order, mode="nearest", output=np.float32)
 
 
-def _bend(z: F32, where: F32, cell_m: float, rng: np.random.Generator) -> F32:
-    """Push the land about by some metres, so that gullies wind as they do in the field."""
+def _bend(z: F32, where: F32, rng: np.random.Generator) -> F32:
+    """Push the land about by a cell or two, so that gullies wind as they do in the field."""
     rows, cols = np.indices(z.shape).astype(np.float32)
-    push = [where * (5.0 / cell_m * fbm(z.shape, 90 / cell_m, rng, octaves=2)) for _ in "yx"]
-    return _at(z, rows + push[0], cols + push[1], order=1)
+    push = [where * (1.1 * fbm(z.shape, 18, rng, octaves=2)) for _ in "yx"]
+    return _at(z, rows + push[0], cols + push[1])
 
 
 def _limit(traits: Traits, hard: F32) -> F32:
