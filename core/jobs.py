@@ -11,6 +11,7 @@ The state is not stored but found: a job whose worker is gone without an exit.js
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import signal
@@ -251,5 +252,10 @@ def _progress(folder: Path) -> Progress:
         value = read_json(folder / "progress.json")
     except InputError:
         return Progress()
-    known = {name: value[name] for name in Progress.__dataclass_fields__ if value.get(name) is not None}
-    return Progress(**known)
+
+    def number(name: str) -> float | None:
+        found = value.get(name)
+        return float(found) if isinstance(found, int | float) and math.isfinite(found) else None
+
+    return Progress(str(value.get("stage", "")), number("done") or 0.0, number("total") or 0.0, number("pixels_per_s"),
+                    number("eta_s"), str(value.get("message", "")))

@@ -72,11 +72,9 @@ class TileGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         match = _match(_TILE, scope)
-        style = None
-        if match and _exists(int(match["z"]), int(match["x"]), int(match["y"])):
-            opened = self.sign.open(match["token"])
-            style = _style(opened[1]) if opened else None
-        if not match or not opened or not style:
+        opened = self.sign.open(match["token"]) if match else None
+        style = _style(opened[1]) if opened else None
+        if not match or not opened or not style or not _exists(int(match["z"]), int(match["x"]), int(match["y"])):
             await _not_found(scope, receive, send)
             return
         query = {"filename": str(opened[0]), **style.query()}

@@ -52,7 +52,7 @@ class Signer:
     def open(self, token: str) -> tuple[Path, dict[str, Any]] | None:
         """Return the file and the use of a token; None when it was not made here or its file is gone."""
         body, _, signature = token.partition(".")
-        if not hmac.compare_digest(self._sign(body), signature):
+        if not hmac.compare_digest(self._sign(body).encode(), signature.encode()):
             return None
         try:
             what = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))

@@ -23,6 +23,7 @@ def supervise(folder: Path) -> int:
     """Run the command of ``folder/job.json``; its end is in ``folder/exit.json``."""
     command = json.loads((folder / "job.json").read_bytes())["command"]
     asked: list[float] = []
+    grace = float(os.environ.get("SCARP_GRACE_S") or GRACE_S)
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: asked.append(time.monotonic()))
     os.nice(5)
@@ -33,7 +34,7 @@ def supervise(folder: Path) -> int:
             log.write(f"The worker could not start: {error.strerror}.\n".encode())
             return _end(folder, 127)
         while (code := process.poll()) is None:
-            if asked and time.monotonic() - asked[0] > GRACE_S:
+            if asked and time.monotonic() - asked[0] > grace:
                 _end(folder, -signal.SIGKILL)
                 os.killpg(os.getpgid(0), signal.SIGKILL)
             time.sleep(0.05)

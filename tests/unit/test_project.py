@@ -1,0 +1,176 @@
+"""Projects: a folder that is read with care, written whole, and never left."""
+
+import json
+import os
+import time
+from datetime import date
+
+import pytest
+
+from core.errors import InputError, ScarpError, StorageError, UnknownNameError
+from core.project import Layer, add_layer, create, list_projects, open_project, register_demo
+
+
+@pytest.fixture
+def project(tmp_path):
+    return create(tmp_path / "valley", "Valley of trials")
+
+
+def put(project, name="image.tif"):
+    path = project.folder / "layers" / name
+    path.write_bytes(b"x")
+    return path
+
+
+def test_a_project_is_the_same_when_it_is_opened_again(project):
+    project = add_layer(project, "image", put(project), "After", "2017-08-09")
+    project = add_layer(project, "dem", put(project, "dem.tif"), "Elevation")
+    again = open_project(project.folder)
+    assert again == project
+    assert [layer.id for layer in again.of("image")] == ["image"] and again.of("image")[0].date == "2017-08-09"
+    assert again.path(again.of("dem")[0]) == project.folder / "layers" / "dem.tif"
+
+
+def test_layers_of_one_name_get_ids_of_their_own(project):
+    for folder in ("a", "b"):
+        (project.folder / "layers" / folder).mkdir()
+        project = add_layer(project, "image", put(project, f"{folder}/Übersicht 1.TIF"), folder)
+    assert [layer.id for layer in project.layers] == ["bersicht-1", "bersicht-1-2"]
+
+
+def test_a_second_project_in_a_folder_is_refused(project):
+    with pytest.raises(StorageError, match="holds a project"):
+        create(project.folder, "Another")
+    assert open_project(project.folder).name == "Valley of trials"
+
+
+def test_a_project_needs_a_name_and_a_folder(tmp_path):
+    with pytest.raises(InputError, match="project name"):
+        create(tmp_path / "x", "  ")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="project folder"):
+        create(tmp_path / "file" / "x", "X")
+
+
+def test_a_file_outside_is_not_added_nor_one_that_is_missing(project, tmp_path):
+    outside = tmp_path / "outside.tif"
+    outside.write_bytes(b"x")
+    (project.folder / "layers" / "link.tif").symlink_to(outside)
+    for path in (outside, project.folder / "layers" / "link.tif", project.folder / "layers" / "none.tif"):
+        with pytest.raises(InputError, match="outside"):
+            add_layer(project, "image", path, "X")
+
+
+def test_a_layer_that_became_a_link_out_is_not_given_out(project, tmp_path):
+    path = put(project)
+    project = add_layer(project, "image", path, "After")
+    path.unlink()
+    path.symlink_to(tmp_path)
+    with pytest.raises(InputError, match="After"):
+        project.path(project.layers[0])
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../x.tif", "layers/../../x.tif", "", "layers\\..\\x.tif"])
+def test_a_layer_path_never_leaves(path):
+    with pytest.raises(InputError, match="path of layer"):
+        Layer("a", "image", path, "A")
+
+
+@pytest.mark.parametrize("change", [
+    {"role": "photo"}, {"id": "A b"}, {"id": 7}, {"date": "9 August"}, {"title": None}, {"path": "../../x"}])
+def test_a_damaged_layer_is_refused_with_words(project, change):
+    add_layer(project, "image", put(project), "After")
+    file = project.folder / "project.json"
+    value = json.loads(file.read_text())
+    value["layers"][0] |= change
+    file.write_text(json.dumps(value))
+    with pytest.raises(InputError):
+        open_project(project.folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "{}", '{"name": "x"}', '{"name": 1, "created": "", "layers": []}',
+                                  '{"name": "x", "created": "", "layers": [{"id": "a"}]}',
+                                  '{"name": "x", "created": "", "layers": [7]}'])
+def test_a_damaged_project_file_is_refused_and_left_out_of_the_list(project, text):
+    (project.folder / "project.json").write_text(text)
+    with pytest.raises(InputError) as caught:
+        open_project(project.folder)
+    assert str(project.folder.parent) not in str(caught.value)
+    assert list_projects(project.folder.parent) == []
+
+
+def test_no_project_is_told_by_its_folder_name_only(tmp_path):
+    with pytest.raises(InputError, match="'nothing', which holds no project.json") as caught:
+        open_project(tmp_path / "nothing")
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_unknown_roles_list_the_known_ones(project):
+    with pytest.raises(UnknownNameError, match="image, dem, ndvi, truth"):
+        project.of("photo")
+    with pytest.raises(UnknownNameError):
+        add_layer(project, "photo", put(project), "X")
+
+
+def test_a_failed_write_leaves_the_old_file(project, monkeypatch):
+    def fail(_):
+        raise OSError(28, "No space left on device")
+
+    before = (project.folder / "project.json").read_bytes()
+    path = put(project)
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StorageError, match="No space left"):
+        add_layer(project, "image", path, "After")
+    assert (project.folder / "project.json").read_bytes() == before
+    assert [file.name for file in project.folder.glob(".project*")] == []
+
+
+def test_runs_are_listed_newest_first_without_unfinished_and_damaged_ones(project):
+    good = '{"model": {"name": "lite", "classes": ["other", "landslide"]}}'
+    for name, text in (("a", good), ("b", "{}"), ("c", "no"), ("d", None)):
+        folder = project.folder / "runs" / name
+        folder.mkdir()
+        if text is not None:
+            (folder / "run.json").write_text(text)
+        time.sleep(0.01)
+    runs = project.runs()
+    assert [run.id for run in runs] == ["b", "a"]
+    assert runs[1].model == "lite" and runs[1].classes == ("other", "landslide")
+    assert runs[0].model == "" and runs[0].classes == ()
+
+
+def test_new_runs_do_not_share_a_folder(project):
+    assert len({project.new_run() for _ in range(20)}) == 20
+
+
+def test_an_area_is_kept_as_geojson(project):
+    ring = [[104.1, 33.2], [104.2, 33.2], [104.2, 33.3], [104.1, 33.2]]
+    path = project.save_area({"type": "Polygon", "coordinates": [ring]})
+    assert path.parent == project.folder / "areas"
+    assert json.loads(path.read_text())["features"][0]["geometry"]["coordinates"] == [ring]
+    with pytest.raises(InputError, match="polygon"):
+        project.save_area({"type": "Point", "coordinates": [0, 0]})
+
+
+def test_projects_are_listed_by_name(tmp_path):
+    for folder, name in (("b", "Alps"), ("a", "Tian Shan"), ("c", "alps")):
+        create(tmp_path / folder, name)
+    assert [each.id for each in list_projects(tmp_path)] == ["b", "c", "a"]
+    assert list_projects(tmp_path / "none") == []
+
+
+def test_the_demo_has_its_image_first_and_is_made_once(tmp_path):
+    files = {}
+    for name in ("image_before", "image_after", "dem", "truth_binary"):
+        files[name] = tmp_path / f"{name}.tif"
+        files[name].write_bytes(b"x")
+    project = register_demo(tmp_path, files)
+    assert [layer.role for layer in project.layers] == ["image", "image", "dem", "truth"]
+    assert project.path(project.of("image")[0]) == files["image_after"]
+    assert register_demo(tmp_path, files) == project
+
+
+def test_errors_of_a_project_are_of_the_one_tree(tmp_path):
+    with pytest.raises(ScarpError):
+        open_project(tmp_path)
+    assert date.fromisoformat(create(tmp_path / "p", "P").created[:10])
