@@ -35,6 +35,8 @@ from core.grid import Grid
 STRIP_PIXELS = 8 << 20
 """Pixels in a strip: labels of 32 MiB, whatever the scene."""
 
+MANY_POINTS = 50_000
+
 EIGHT = np.ones((3, 3), bool)
 
 RowReader = Callable[[int, int], NDArray[np.uint8]]
@@ -238,9 +240,14 @@ def _filled(read: RowReader, height: int, value: int, start: int, stop: int, hol
 
 
 def _simplified(outline: Polygon | MultiPolygon, settings: OutlineSettings) -> Polygon | MultiPolygon:
-    """Simplify with the largest tolerance, halved up to four times, that keeps the outline valid and its area."""
+    """Simplify with the largest tolerance, halved up to four times, that keeps the outline valid and its area.
+
+    Every hole and part is kept up to ``MANY_POINTS``. What keeps them takes time that grows with the square of the
+    holes' number, so of a larger outline those thinner than the tolerance may close.
+    """
+    keep_all = shapely.get_num_coordinates(outline) <= MANY_POINTS
     for halvings in range(5 if settings.simplify_px else 0):
-        simple = shapely.simplify(outline, settings.simplify_px / 2**halvings, preserve_topology=True)
+        simple = shapely.simplify(outline, settings.simplify_px / 2**halvings, preserve_topology=keep_all)
         if simple.is_valid and abs(simple.area - outline.area) <= settings.max_area_change * outline.area:
             return simple
     return outline

@@ -1,0 +1,115 @@
+"""The outlines file: schema, order, NULLs, style, and all or nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import fields, replace
+from datetime import date
+from pathlib import Path
+from xml.etree import ElementTree
+
+import geopandas
+import pyogrio
+import pytest
+from rasterio.crs import CRS
+from shapely.geometry import MultiPolygon, box
+
+from core.errors import StorageError
+from core.export import write_outlines
+from core.measure import Measured
+
+UTM = CRS.from_epsg(32648)
+MEASURED = Measured(100.0, 40.0, 10.0, 10.0, "shape", None, None, None, None, None, None, 0.0, 0.8, 0.9, 101.0, 33.0)
+COLUMNS = ["id", *(f.name for f in fields(Measured)), "model", "image_date"]
+
+
+def record(side, **changes):
+    return box(388000, 3676000, 388000 + side, 3676000 + side), replace(MEASURED, area_m2=float(side * side), **changes)
+
+
+def read(path):
+    return geopandas.read_file(path, layer="landslides")
+
+
+def test_the_largest_comes_first_and_unknown_is_null(tmp_path):
+    path = tmp_path / "landslides.gpkg"
+    write_outlines(path, [record(3), record(9, drop_m=0.0), record(5)], UTM, model="fstf_net_lite",
+                   image_date=date(2017, 8, 9))
+    table = read(path)
+    assert table["id"].tolist() == [1, 2, 3] and table["area_m2"].tolist() == [81, 25, 9]
+    assert table.geometry.area.tolist() == [81, 25, 9] and set(table.geom_type) == {"MultiPolygon"}
+    assert table.crs == "EPSG:32648" and set(table["model"]) == {"fstf_net_lite"}
+    assert table["image_date"].dt.date.tolist() == [date(2017, 8, 9)] * 3
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT drop_m, reach_angle_deg FROM landslides ORDER BY id").fetchall()
+    assert rows == [(0.0, None), (None, None), (None, None)]
+
+
+def test_order_does_not_depend_on_the_records_order(tmp_path):
+    records = [record(5, lon=101.0 + i / 100) for i in range(4)]
+    write_outlines(tmp_path / "a.gpkg", records, UTM, model="m")
+    write_outlines(tmp_path / "b.gpkg", records[::-1], UTM, model="m")
+    assert read(tmp_path / "a.gpkg").equals(read(tmp_path / "b.gpkg"))
+
+
+def test_no_outlines_give_an_empty_layer_with_the_same_columns(tmp_path):
+    write_outlines(tmp_path / "none.gpkg", [], UTM, model="m", image_date=date(2020, 1, 1))
+    write_outlines(tmp_path / "some.gpkg", [record(5)], UTM, model="m")
+    empty, full = (pyogrio.read_info(tmp_path / f"{name}.gpkg", layer="landslides") for name in ("none", "some"))
+    assert empty["features"] == 0 and full["features"] == 1
+    assert list(empty["fields"]) == list(full["fields"]) == COLUMNS
+    assert list(empty["dtypes"]) == list(full["dtypes"])
+    assert empty["geometry_type"] == "MultiPolygon" and empty["crs"] == "EPSG:32648"
+
+
+def test_an_old_file_is_replaced_and_nothing_else_is_left(tmp_path):
+    path = tmp_path / "landslides.gpkg"
+    for side in (5, 7):
+        write_outlines(path, [(MultiPolygon([record(side)[0]]), record(side)[1])], UTM, model="m")
+    assert read(path)["area_m2"].tolist() == [49]
+    assert [p.name for p in tmp_path.iterdir()] == ["landslides.gpkg"]
+
+
+def test_a_missing_folder_is_a_storage_error_without_the_servers_path(tmp_path):
+    with pytest.raises(StorageError) as caught:
+        write_outlines(tmp_path / "gone" / "landslides.gpkg", [record(5)], UTM, model="m")
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_partial(tmp_path):
+    """The limit on a file's size stands in for the disk."""
+    path = tmp_path / "landslides.gpkg"
+    write_outlines(path, [record(5)], UTM, model="m")
+    before = path.read_bytes()
+    code = """
+import resource, sys
+from pathlib import Path
+sys.path[:0] = sys.argv[2:]
+from test_export import record, UTM
+from core.errors import StorageError
+from core.export import write_outlines
+resource.setrlimit(resource.RLIMIT_FSIZE, (110_000, 110_000))
+try:
+    write_outlines(Path(sys.argv[1]), [record(5)] * 2000, UTM, model="m")
+except StorageError:
+    sys.exit(7)
+"""
+    here = Path(__file__).parent
+    paths = [str(here), str(here.parents[1])]
+    assert subprocess.run([sys.executable, "-c", code, str(path), *paths], check=False).returncode == 7
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["landslides.gpkg"]
+
+
+def test_the_style_is_where_qgis_looks(tmp_path):
+    path = tmp_path / "landslides.gpkg"
+    write_outlines(path, [record(5)], UTM, model="m")
+    with closing(sqlite3.connect(path)) as connection:
+        [(table, column, qml, default)] = connection.execute(
+            "SELECT f_table_name, f_geometry_column, styleQML, useAsDefault FROM layer_styles").fetchall()
+        [(geometry,)] = connection.execute("SELECT column_name FROM gpkg_geometry_columns").fetchall()
+    assert (table, column, default) == ("landslides", geometry, 1)
+    [symbol] = ElementTree.fromstring(qml).iter("symbol")
+    assert symbol.get("type") == "fill" and 'value="228,87,46,255"' in qml
