@@ -16,7 +16,10 @@ from core.landscape import ground, places, relief, slides, traits
 from core.landscape.epoch import Epoch, take
 from core.landscape.relief import MARGIN
 
-__all__ = ["Epoch", "Landscape", "landscape"]
+__all__ = ["FIRST_TRAINING_SEED", "Epoch", "Landscape", "landscape"]
+
+FIRST_TRAINING_SEED = 1000
+"""Training draws its scenes from this seed upwards; lower ones are kept for demonstrations and tests."""
 
 SMALLEST, LARGEST = 128, 4096
 FINEST_M, COARSEST_M = 0.25, 2.5

@@ -111,7 +111,7 @@ def _river(canvas: _Canvas, ground: Ground, season: Season) -> None:
 def _roads(canvas: _Canvas, ground: Ground) -> None:
     """Lay tracks and roads with their banks."""
     bank = (ground.paved < 2.0 + 1.4 * ground.middle) & (canvas.material != M.WATER)
-    canvas.material[bank] = M.CUT
+    canvas.material[bank], canvas.warm[bank], canvas.bright[bank] = M.CUT, 0, 1
     for edge, material in ((ground.track, M.TRACK), (ground.paved, M.ASPHALT)):
         on = edge < 0
         canvas.material[on] = material
@@ -230,7 +230,7 @@ def _albedo(canvas: _Canvas, ground: Ground, traits: Traits, season: Season, ton
     roof = material == M.ROOF
     cone, bush, broad = (kind == k for k in (2, 3, 1))
     leaf = np.clip(0.5 + 0.5 * tone[broad] + 0.2 * ground.coarse[broad], 0, 1)
-    turned = np.clip(season.autumn * 1.5 - 0.9 * leaf, 0, 1) * np.float32(season.autumn)
+    turned = np.clip(season.autumn * 1.7 - 1.5 * leaf, 0, 1) * np.float32(0.35 + 0.6 * season.autumn)
     rust = smoothstep(0.2, 0.7, leaf)
     stand = 1 + 0.08 * ground.fine + 0.12 * ground.coarse + 0.07 * ground.middle
     out = np.empty((4, *material.shape), np.float32)

@@ -231,14 +231,24 @@ def settle(relief: Relief, traits: Traits, seed: int) -> Places:
 
 def _pad(z: F32, house: House, cell_m: float) -> F32:
     """Level the ground under a house."""
-    reach = math.ceil((house.length_m / 2 + 6) / cell_m)
+    reach = math.ceil((house.length_m / 2 + 8) / cell_m)
     r, c = int(house.row), int(house.col)
     window = (slice(max(0, r - reach), r + reach + 1), slice(max(0, c - reach), c + reach + 1))
-    rows, cols = np.mgrid[window[0].start:min(r + reach + 1, z.shape[0]), window[1].start:min(c + reach + 1, z.shape[1])]
-    away = np.hypot(rows - house.row, cols - house.col) * cell_m
-    weight = 1 - smoothstep(house.length_m / 2, house.length_m / 2 + 5, away.astype(np.float32))
+    u, v = _axes(house, house.row, house.col, cell_m, z.shape, window)
+    outside = np.maximum(u - house.length_m / 2, v - house.width_m / 2)
+    weight = 1 - smoothstep(2.5, 7, outside)
     z[window] += weight * (z[r, c] - z[window])
     return z
+
+
+def _axes(house: House, row: float, col: float, pixel_m: float, shape: tuple[int, ...],
+          window: tuple[slice, slice]) -> tuple[F32, F32]:
+    """Return metres from a house's centre, along its ridge and across, for the pixels of a window."""
+    rows, cols = (np.arange(part.start, min(part.stop, side), dtype=np.float32) + np.float32(0.5)
+                  for part, side in zip(window, shape, strict=True))
+    dy, dx = (rows[:, None] - row) * pixel_m, (cols[None, :] - col) * pixel_m
+    c, s = math.cos(house.angle), math.sin(house.angle)
+    return np.abs(dx * c + dy * s).astype(np.float32), np.abs(dy * c - dx * s).astype(np.float32)
 
 
 def shape_of(house: House, row: float, col: float, gsd_m: float, shape: tuple[int, int]
@@ -249,10 +259,7 @@ def shape_of(house: House, row: float, col: float, gsd_m: float, shape: tuple[in
     if r + reach < 0 or c + reach < 0 or r - reach >= shape[0] or c - reach >= shape[1]:
         return None
     window = (slice(max(0, r - reach), max(0, r + reach + 1)), slice(max(0, c - reach), max(0, c + reach + 1)))
-    rows, cols = np.mgrid[window[0].start:min(window[0].stop, shape[0]), window[1].start:min(window[1].stop, shape[1])]
-    dy, dx = (rows + 0.5 - row) * gsd_m, (cols + 0.5 - col) * gsd_m
-    u = np.abs(dx * math.cos(house.angle) + dy * math.sin(house.angle))
-    v = np.abs(dy * math.cos(house.angle) - dx * math.sin(house.angle))
+    u, v = _axes(house, row, col, gsd_m, shape, window)
     inside = (u < house.length_m / 2) & (v < house.width_m / 2)
     roof = house.wall_m + house.pitch * (house.width_m / 2 - v)
     yard = (u < house.length_m / 2 + 2.5) & (v < house.width_m / 2 + 3.5) & ~inside
