@@ -63,7 +63,7 @@ def read_geopackage(path: Path, size: int) -> tuple[list[list[NDArray[np.float64
             quoted = [str(part).replace('"', '""') for part in (column, table)]
             rows = database.execute('SELECT "{}" FROM "{}"'.format(*quoted))  # identifiers, quoted above
             polygons = [polygon for (blob,) in rows if blob is not None for polygon in _polygons(name, blob)]
-    except (sqlite3.Error, struct.error) as error:
+    except (sqlite3.Error, struct.error, UnicodeDecodeError) as error:
         raise _refuse(name, "a damaged GeoPackage, or one that takes too long to read", "a whole GeoPackage") from error
     return polygons, _crs(name, organization, code, definition)
 
