@@ -49,7 +49,7 @@ class Probabilities(nn.Module):
         return (logits / self.temperature).softmax(1)
 
 
-def choose(name: str, network: nn.Module, window: int, *, temperature: float = 1.0) -> Engine:
+def choose(name: str, network: nn.Module, window: int, *, temperature: float = 1.0, key: str = "") -> Engine:
     """Return an engine for a network and a window size.
 
     Args:
@@ -57,6 +57,7 @@ def choose(name: str, network: nn.Module, window: int, *, temperature: float = 1
         network: In evaluation mode.
         window: Side of the windows in pixels.
         temperature: Of the calibrated softmax.
+        key: Names the weights (their sha256), so that a compiled network is found again; empty: not kept.
 
     Raises:
         UnknownNameError: No such engine.
@@ -75,4 +76,5 @@ def choose(name: str, network: nn.Module, window: int, *, temperature: float = 1
         return TorchEngine(wrapped, "asked for" if name == "torch" else "no CUDA device and OpenVINO is not installed")
     from core.engines.openvino_engine import OpenVinoEngine  # noqa: PLC0415 - optional, slow to import
 
-    return OpenVinoEngine(wrapped, window, "asked for" if name == "openvino" else "no CUDA device: fastest on a CPU")
+    reason = "asked for" if name == "openvino" else "no CUDA device: fastest on a CPU"
+    return OpenVinoEngine(wrapped, window, reason, key=f"{key}-{temperature:g}" if key else "")

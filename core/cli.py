@@ -1,0 +1,244 @@
+"""The command line: the same jobs as the app, without a browser."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+import time
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from core.errors import CancelledError, InputError, ScarpError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from core.detect import DetectSettings, Progress
+
+EXIT_ERROR, EXIT_STOPPED = 2, 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return 0, or 2 after an error that was explained, or 130 after a stop."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(message)s")
+    try:
+        options.run(options)
+    except CancelledError as error:
+        print(error, file=sys.stderr)
+        return EXIT_STOPPED
+    except ScarpError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return EXIT_STOPPED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scarp", description="Landslide mapping from imagery and terrain.")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say what is being done")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    detect = commands.add_parser("detect", help="map the landslides of an image")
+    _add_inputs(detect)
+    detect.add_argument("--out", type=Path, required=True, help="folder of the results")
+    detect.add_argument("--overwrite", action="store_true", help="replace finished results in that folder")
+    detect.add_argument("--progress-file", type=Path, help="write progress there as JSON, about twice a second")
+    detect.set_defaults(run=_detect)
+
+    check = commands.add_parser("check", help="look at the inputs, and estimate time, memory and disk")
+    _add_inputs(check)
+    check.add_argument("--out", type=Path, default=Path(), help="where the results would go")
+    check.set_defaults(run=_check, overwrite=True)
+
+    models = commands.add_parser("models", help="list the models")
+    models.add_argument("--models", type=Path, help="folder of models")
+    models.set_defaults(run=_models)
+
+    demo = commands.add_parser("demo", help="make the demo project and run detection on it")
+    demo.add_argument("folder", type=Path)
+    demo.set_defaults(run=_demo)
+
+    train = commands.add_parser("train", help="train a model; the same call goes on where it stopped")
+    train.add_argument("config", help="a configuration file, or the name of a recipe that comes with Scarp")
+    train.add_argument("--data", type=Path, required=True, help="folder of the training data")
+    train.add_argument("--runs", type=Path, default=Path("runs"), help="folder of training runs")
+    train.add_argument("--models", type=Path, help="folder of models")
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser("evaluate", help="score a detection against labels")
+    evaluate.add_argument("--run", dest="result", type=Path, required=True, help="folder of a detection")
+    evaluate.add_argument("--labels", type=Path, required=True, help="GeoTIFF: 1 landslide, 0 other, 255 unlabelled")
+    evaluate.add_argument("--json", type=Path, help="write the scores there")
+    evaluate.set_defaults(run=_evaluate)
+    return parser
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--image", type=Path, required=True, help="GeoTIFF with red, green, blue (and near infrared)")
+    parser.add_argument("--dem", type=Path, help="GeoTIFF of elevation")
+    parser.add_argument("--dem-unit", choices=("m", "ft"), default="m")
+    parser.add_argument("--terrain", choices=("gradients", "dem"), default="gradients",
+                        help="what is resampled: gradients, or (as in the paper) the DEM itself")
+    parser.add_argument("--ndvi", type=Path, help="GeoTIFF of NDVI")
+    parser.add_argument("--vegetation", choices=("ndvi", "visible"), default="ndvi",
+                        help="'visible' puts a visible-band index in the place of NDVI where there is no near infrared")
+    parser.add_argument("--bands", default="", metavar="red=1,green=2,...", help="bands that are not to be guessed")
+    parser.add_argument("--aoi", type=Path, help="GeoJSON or GeoPackage: predict inside only")
+    parser.add_argument("--unobserved", type=Path, help="GeoJSON or GeoPackage of cloud, shadow or snow")
+    parser.add_argument("--model", default="fstf_net_lite")
+    parser.add_argument("--models", type=Path, help="folder of models")
+    parser.add_argument("--engine", default="auto", help="auto, torch or openvino")
+    parser.add_argument("--window", type=int, default=1024, help="side of a window in pixels")
+    parser.add_argument("--halo", type=int, default=128, help="margin of a window that is predicted but not kept")
+    parser.add_argument("--origin", type=int, nargs=2, default=(0, 0), metavar=("ROW", "COLUMN"),
+                        help="where a window's core starts")
+    parser.add_argument("--threshold", type=float, help="landslide probability; the model's own by default")
+    parser.add_argument("--min-area", type=float, default=50.0, help="smallest landslide in square metres")
+    parser.add_argument("--date", type=date.fromisoformat, help="day the image was taken, YYYY-MM-DD")
+
+
+def _settings(options: argparse.Namespace) -> DetectSettings:
+    from core.detect import DetectSettings  # noqa: PLC0415 - keeps 'scarp --help' fast
+    from core.ingest import read_area  # noqa: PLC0415
+    from core.scene import SceneSettings  # noqa: PLC0415
+    from core.vectorize import OutlineSettings  # noqa: PLC0415
+    from core.windows import Tiling  # noqa: PLC0415
+
+    if options.threshold is not None and not 0 < options.threshold < 1:
+        raise InputError("threshold", got=options.threshold, expected="a number between 0 and 1",
+                         remedy="Give a landslide probability.")
+    scene = SceneSettings(
+        options.image, options.dem, options.ndvi,
+        area=read_area(options.aoi) if options.aoi else None,
+        unobserved=read_area(options.unobserved) if options.unobserved else None,
+        bands=_bands(options.bands), dem_unit=options.dem_unit, terrain=options.terrain, vegetation=options.vegetation)
+    tiling = Tiling(options.window, options.halo, min(32, options.halo), tuple(options.origin))
+    return DetectSettings(scene, options.model, options.out, options.engine, tiling,
+                          OutlineSettings(min_area_m2=options.min_area), options.threshold, options.date,
+                          options.models, options.overwrite)
+
+
+def _bands(text: str) -> tuple[tuple[str, int], ...]:
+    from core.raster import BAND_ROLES  # noqa: PLC0415
+
+    pairs = [part.partition("=") for part in text.split(",") if part]
+    if bad := [role for role, _, index in pairs if role not in BAND_ROLES or not index.isdigit()]:
+        raise InputError("--bands", got=", ".join(bad), expected=f"{', '.join(BAND_ROLES)} with a number each",
+                         remedy="Write for example --bands red=3,green=2,blue=1,nir=4.")
+    return tuple((role, int(index)) for role, _, index in pairs)
+
+
+def _detect(options: argparse.Namespace) -> None:
+    from core.detect import detect  # noqa: PLC0415
+
+    record = detect(_settings(options), _reporter(options.progress_file))
+    _say_result(record, options.out)
+
+
+def _say_result(record: dict, out: Path) -> None:  # type: ignore[type-arg]
+    print(f"{record['landslides']} landslides, {record['landslides_m2'] / 1e4:.2f} ha, on "
+          f"{record['observed_m2'] / 1e6:.3f} km2 observed; {record['pixels_per_s'] / 1e6:.2f} million pixels/s "
+          f"({record['engine']['name']})")
+    for warning in record["warnings"]:
+        print(f"note: {warning}")
+    print(f"results in {out}")
+
+
+def _reporter(file: Path | None) -> Callable[[Progress], None]:
+    """Return a progress report for the terminal and a file; it stops the work once a signal has come."""
+    from core.files import write_json  # noqa: PLC0415
+
+    stopped: list[int] = []
+
+    def remember(number: int, _: FrameType | None) -> None:
+        stopped.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, remember)
+    last, terminal = [0.0, ""], sys.stderr.isatty()
+
+    def report(progress: Progress) -> None:
+        if stopped:
+            raise CancelledError("detection", got="a request to stop", expected="to finish",
+                                 remedy="Run the same command again to go on from the finished windows.")
+        now, ended = time.monotonic(), progress.total and progress.done == progress.total
+        if now - float(last[0]) < 0.5 and progress.stage == last[1] and not ended:
+            return
+        last[:] = [now, progress.stage]
+        if file:
+            write_json(file, asdict(progress))
+        if terminal or ended or progress.stage != "predict":
+            left = f", {progress.eta_s:.0f} s left" if progress.eta_s else ""
+            speed = f", {progress.pixels_per_s / 1e6:.2f} million pixels/s" if progress.pixels_per_s else ""
+            end = "" if terminal and progress.stage == "predict" and not ended else "\n"
+            print(f"{chr(13) if terminal else ''}{progress.message}{speed}{left}    ", end=end, file=sys.stderr, flush=True)
+
+    return report
+
+
+def _check(options: argparse.Namespace) -> None:
+    from core.preflight import check  # noqa: PLC0415
+
+    findings, estimate = check(_settings(options))
+    for finding in findings:
+        print(f"{finding.level:8} {finding.what:12} {finding.found}{'. ' if finding.meaning else ''}{finding.meaning}")
+    if estimate:
+        print(f"estimate {'':12} {estimate.windows} windows, about {estimate.seconds:,.0f} s, "
+              f"{estimate.memory_mb:,.0f} MB of memory, {estimate.disk_mb:,.0f} MB of disk ({estimate.engine})")
+
+
+def _models(options: argparse.Namespace) -> None:
+    from core.registry import list_models  # noqa: PLC0415
+
+    for card in list_models(options.models):
+        low, high = card.gsd_range_m
+        state = "" if card.has_weights else f"  [no weights: scarp train {card.name} --data DIR]"
+        print(f"{card.name:16} {card.title}; {', '.join(card.classes.names)}; {low:g} to {high:g} m{state}")
+        print(f"{'':16} {card.summary}")
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from core.demo import build  # noqa: PLC0415
+    from core.detect import DetectSettings, detect  # noqa: PLC0415
+    from core.project import register_demo  # noqa: PLC0415
+    from core.scene import SceneSettings  # noqa: PLC0415
+
+    files = build(options.folder, progress=lambda stage, share: print(f"{share:4.0%}  {stage}", file=sys.stderr))
+    project = register_demo(options.folder, files)
+    if project.runs():
+        print(f"the demo project is in {options.folder}")
+        return
+    out = options.folder / "runs" / "demo"
+    scene = SceneSettings(files["image_after"], files["dem"])
+    _say_result(detect(DetectSettings(scene, "fstf_net_lite", out), _reporter(None)), out)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from core.training.publish import train_model  # noqa: PLC0415
+
+    logging.getLogger("core").setLevel(logging.INFO)
+    card = train_model(options.config, options.data, options.runs, options.models)
+    print(f"model {card.name} is in {card.folder}")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from core.evaluate import evaluate  # noqa: PLC0415
+    from core.files import write_json  # noqa: PLC0415
+
+    scores = evaluate(options.result, options.labels)
+    if options.json:
+        write_json(options.json, scores)
+    print(json.dumps(scores, indent=1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,338 @@
+"""Detection end to end: a scene and a model in, a folder of maps and outlines out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp
+from rasterio.errors import RasterioError
+from rasterio.shutil import copy as raster_copy
+from rasterio.windows import Window
+
+from core.config import CLASS_NODATA, PROBABILITY_NODATA, PROBABILITY_SCALE, ClassScheme
+from core.engines import choose
+from core.errors import CancelledError, InputError, ScarpError, StorageError
+from core.export import OutlineRecord, write_outlines
+from core.files import read_json, write_json
+from core.grid import Grid
+from core.inference import Cell, Plan, predict
+from core.ingest import check_readable, open_geotiff
+from core.measure import measure
+from core.registry import ModelCard, find_model, load_network, sha256_of
+from core.scene import Scene, SceneSettings, describe
+from core.vectorize import Outline, OutlineSettings, outlines, rows_of
+from core.windows import Tiling
+
+logger = logging.getLogger(__name__)
+
+WORK = ".scarp-unfinished"
+RESULTS = ("classes.tif", "probability.tif", "landslides.gpkg", "run.json")
+MEASURED_PIXELS = 4_000_000
+"""An outline whose box holds more pixels is measured on every second, third ... pixel."""
+
+
+@dataclass(frozen=True)
+class DetectSettings:
+    """One detection.
+
+    Attributes:
+        scene: The rasters, and the area.
+        model: Name of a model.
+        out: Folder of the results.
+        engine: ``auto``, ``torch`` or ``openvino``.
+        tiling: Windows, halo and blend.
+        outlines: Sieve, minimum area, simplification.
+        threshold: Landslide probability from which a pixel is called landslide; the model's own if left out.
+        image_date: Day the image was taken; read from the image's tags if left out.
+        models: Folder of models; the project's own if left out.
+        overwrite: Whether finished results in ``out`` may be replaced.
+    """
+
+    scene: SceneSettings
+    model: str
+    out: Path
+    engine: str = "auto"
+    tiling: Tiling = field(default_factory=Tiling)
+    outlines: OutlineSettings = field(default_factory=OutlineSettings)
+    threshold: float | None = None
+    image_date: date | None = None
+    models: Path | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a detection is.
+
+    Attributes:
+        stage: ``prepare``, ``predict``, ``write`` or ``outline``.
+        done: Windows done, in ``predict``.
+        total: Windows in all.
+        pixels_per_s: Valid image pixels a second, of this call.
+        eta_s: Seconds left in this stage; None while that cannot be told.
+        message: For people.
+    """
+
+    stage: str
+    done: int
+    total: int
+    pixels_per_s: float
+    eta_s: float | None
+    message: str
+
+
+Report = Callable[[Progress], None]
+"""Takes progress; it may raise ``CancelledError`` to stop."""
+
+
+def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, Any]:
+    """Map the landslides of a scene; return the record that ``run.json`` holds.
+
+    Nothing but a hidden work folder is in ``out`` until all is finished. A call that was stopped or killed goes on
+    from its finished windows when it is made again, and ends in the same maps.
+
+    Raises:
+        ScarpError: An input cannot be used, the model has no weights, there is no space, or the user stopped it.
+    """
+    report = report or (lambda _: None)
+    card = find_model(settings.model, settings.models)
+    network = load_network(card)
+    _check_out(settings)
+    with Scene(settings.scene) as scene:
+        record = _inputs(settings, card, scene)
+        report(Progress("prepare", 0, 0, 0.0, None, f"preparing {card.title}"))
+        engine = choose(settings.engine, network, settings.tiling.size, temperature=card.temperature, key=card.sha256)
+        record["engine"] = {"name": engine.name, "reason": engine.reason}
+        logger.info("engine: %s (%s)", engine.name, engine.reason)
+        work = _work_folder(settings.out, record)
+        plan = Plan(settings.tiling, scene.part, card.classes, record["threshold"],
+                    use_dem="dem" in card.trained_topography, use_ndvi="ndvi" in card.trained_topography)
+        with _storage(settings.out, work):
+            meter = _Meter(report, plan)
+            grid = scene.grid.window(scene.part)
+            classes, probability = work / "classes.raw.tif", work / "probability.raw.tif"
+            counts = _write_bands(classes, probability, grid, predict(scene, engine, plan, work, meter.window))
+            report(Progress("write", meter.total, meter.total, meter.speed, None, "writing maps"))
+            _publishable(classes, work / "classes.tif", "nearest", _palette(card.classes))
+            _publishable(probability, work / "probability.tif", "average", None)
+            records = _outline(work, grid, card, scene, settings, report)
+            write_outlines(work / "landslides.gpkg", records, grid.crs, model=card.name,
+                           image_date=_date(record["image_date"]))
+            record |= _summary(counts, grid, card, records, meter)
+            write_json(work / "run.json", record)
+            for name in RESULTS:
+                os.replace(work / name, settings.out / name)
+            shutil.rmtree(work)
+    return record
+
+
+def _check_out(settings: DetectSettings) -> None:
+    if (settings.out / "run.json").exists() and not settings.overwrite:
+        raise StorageError("output folder", got=f"results in {settings.out.name}", expected="an empty or new folder",
+                           remedy="Choose another folder, or add --overwrite.")
+    try:
+        settings.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError("output folder", got=f"{settings.out.name}: {error.strerror}", expected="a folder to write in",
+                           remedy="Choose a folder that you may write in.") from error
+
+
+def _inputs(settings: DetectSettings, card: ModelCard, scene: Scene) -> dict[str, Any]:
+    """Return the part of the record that decides the result."""
+    s = settings.scene
+    given: dict[str, Any] = {}
+    for role, path, dataset in (("image", s.image, scene.image), ("dem", s.dem, scene.dem), ("ndvi", s.ndvi, scene.ndvi)):
+        given[role] = None if path is None else {
+            "file": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path), **describe(dataset)}
+    missing = [name for name, absent in (
+        ("DEM", scene.dem is None), ("NDVI", scene.ndvi_source == "absent")) if absent]
+    unused = [name for name, there, key in (
+        ("DEM", scene.dem is not None, "dem"), ("NDVI", scene.ndvi_source != "absent", "ndvi"))
+        if there and key not in card.trained_topography]
+    warnings = [f"{name} was given, but this model never saw one in training: it is not used." for name in unused]
+    gsd = scene.grid.gsd_m
+    if not card.gsd_range_m[0] <= gsd <= card.gsd_range_m[1]:
+        warnings.append(f"The pixel size of {gsd:.2f} m is outside the {card.gsd_range_m[0]:g} to "
+                        f"{card.gsd_range_m[1]:g} m the model was trained at.")
+    tag = scene.image.tags().get("TIFFTAG_DATETIME", "")[:10].replace(":", "-")
+    day = settings.image_date or _date(tag)
+    part = scene.part
+    return {
+        "model": {"name": card.name, "sha256": card.sha256, "classes": list(card.classes.names)},
+        "inputs": given,
+        "bands": scene.roles, "scaling": scene.scaling.as_dict(), "ndvi_from": scene.ndvi_source,
+        "dem_unit": s.dem_unit, "terrain_order": s.terrain,
+        "area": None if scene.area is None else scene.area.wkt,
+        "unobserved": None if scene.unobserved is None else scene.unobserved.wkt,
+        "part_px": [part.col_off, part.row_off, part.width, part.height],
+        "missing": missing, "warnings": warnings,
+        "image_date": day.isoformat() if day else None,
+        "threshold": settings.threshold if settings.threshold is not None else card.threshold,
+        "tiling": asdict(settings.tiling), "outlines": asdict(settings.outlines),
+        "probability_scale": PROBABILITY_SCALE,
+    }
+
+
+def _date(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+
+
+def _work_folder(out: Path, record: dict[str, Any]) -> Path:
+    """Return the hidden work folder; finished windows in it count only if everything that decides them is the same."""
+    work, plan = out / WORK, json.loads(json.dumps(record))
+    try:
+        if (work / "plan.json").exists() and read_json(work / "plan.json") == plan:
+            logger.info("going on with unfinished work")
+            return work
+    except InputError:
+        logger.warning("unfinished work cannot be read; starting anew")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    write_json(work / "plan.json", plan)
+    return work
+
+
+@contextmanager
+def _storage(out: Path, work: Path) -> Iterator[None]:
+    """Turn a failure to write into one clear error that leaves nothing; a stop keeps the finished windows."""
+    try:
+        yield
+    except CancelledError:
+        raise
+    except (OSError, RasterioError) as error:
+        if isinstance(error, ScarpError) and not isinstance(error, StorageError):
+            raise
+        free = shutil.disk_usage(out).free
+        shutil.rmtree(work, ignore_errors=True)
+        if not any(out.iterdir()):
+            out.rmdir()
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError("writing results", got=f"{getattr(error, 'strerror', None) or 'an error'}, {free / 1e6:.0f} MB free",
+                           expected="space for the results and the unfinished work (see 'scarp check')",
+                           remedy="Free some space or choose another folder.") from error
+
+
+class _Meter:
+    """Counts windows and valid pixels, and reports about ten times a second at most."""
+
+    def __init__(self, report: Report, plan: Plan) -> None:
+        self.report, self.total = report, sum(map(len, plan.rows()))
+        self.count = self.pixels = self.predicted = 0
+        self.started = self.last = time.monotonic()
+
+    def window(self, _: Cell, pixels: int) -> None:
+        """Take in one finished window."""
+        self.count += 1
+        self.pixels += pixels
+        self.predicted += pixels > 0
+        now = time.monotonic()
+        if now - self.last >= 0.1 or self.count == self.total:
+            self.last = now
+            left = (now - self.started) / self.count * (self.total - self.count)
+            self.report(Progress("predict", self.count, self.total, self.speed, left,
+                                 f"{self.count} of {self.total} windows"))
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the first window was asked for."""
+        return self.last - self.started
+
+    @property
+    def speed(self) -> float:
+        """Valid pixels a second."""
+        return self.pixels / max(self.seconds, 1e-9)
+
+
+def _write_bands(classes: Path, probability: Path, grid: Grid,
+                 bands: Iterator[tuple[int, NDArray[np.uint8]]]) -> NDArray[np.float64]:
+    """Write bands to two plain GeoTIFFs; return (256, 2): pixels and square metres of each class value."""
+    profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "height": grid.height, "width": grid.width,
+               "crs": grid.crs, "transform": grid.transform, "tiled": True, "blockxsize": 512, "blockysize": 512,
+               "compress": "DEFLATE", "zlevel": 1, "BIGTIFF": "IF_SAFER", "nodata": CLASS_NODATA}
+    counts = np.zeros((256, 2))
+    with rasterio.open(classes, "w", **profile) as out, rasterio.open(probability, "w", **profile) as odds:
+        odds.scales, odds.descriptions = (PROBABILITY_SCALE,), ("landslide probability",)
+        for top, band in bands:
+            window = Window(0, top, grid.width, band.shape[1])
+            out.write(band[0], 1, window=window)
+            odds.write(band[1], 1, window=window)
+            pixels = np.bincount(band[0].ravel(), minlength=256)
+            counts += np.stack([pixels, pixels * grid.window(window).pixel_area_m2], axis=1)
+    return counts
+
+
+def _palette(classes: ClassScheme) -> dict[int, tuple[int, ...]]:
+    return {index: (*classes.rgb(index), 255) for index in range(len(classes.names))} | {CLASS_NODATA: (0, 0, 0, 0)}
+
+
+def _publishable(source: Path, target: Path, resampling: str, palette: dict[int, tuple[int, ...]] | None) -> None:
+    """Turn a plain GeoTIFF into a cloud-optimised one and see that it can be read."""
+    if palette:
+        with rasterio.open(source, "r+") as dataset:
+            dataset.write_colormap(1, palette)
+            dataset.colorinterp = [ColorInterp.palette]
+    raster_copy(source, target, driver="COG", compress="DEFLATE", blocksize=512, overview_resampling=resampling,
+                BIGTIFF="IF_SAFER")
+    source.unlink()
+    with open_geotiff(target) as dataset:
+        check_readable(dataset)
+
+
+def _outline(work: Path, grid: Grid, card: ModelCard, scene: Scene, settings: DetectSettings,
+             report: Report) -> list[OutlineRecord]:
+    records: list[OutlineRecord] = []
+    with open_geotiff(work / "classes.tif") as classes, open_geotiff(work / "probability.tif") as odds:
+        for outline in outlines(rows_of(classes), grid, card.classes.landslide, settings.outlines):
+            records.append(_measured(outline, grid, odds, scene))
+            report(Progress("outline", len(records), 0, 0.0, None, f"{len(records)} outlines"))
+    return records
+
+
+def _measured(outline: Outline, grid: Grid, odds: rasterio.DatasetReader, scene: Scene) -> OutlineRecord:
+    """Measure one outline on the image's pixels, or on every k-th of them where it is very large."""
+    window, mask = outline.window, outline.mask
+    k = int(np.ceil(np.sqrt(mask.size / MEASURED_PIXELS)))
+    stored = odds.read(1, window=window)[::k, ::k]
+    probability = np.where(stored == PROBABILITY_NODATA, np.float32(np.nan), stored * np.float32(PROBABILITY_SCALE))
+    local = grid.window(window)
+    if k > 1:
+        shape = (stored.shape[0], stored.shape[1])
+        local = Grid(shape, local.transform @ local.transform.scale(k), local.crs)
+    relief = scene.relief(local)
+    return outline.polygon, measure(
+        outline.polygon, mask[::k, ::k], local, elevation_m=relief.elevation_m, slope_deg=relief.slope_deg,
+        aspect_deg=relief.aspect_deg, probability=probability)
+
+
+def _summary(counts: NDArray[np.float64], grid: Grid, card: ModelCard, records: list[OutlineRecord],
+             meter: _Meter) -> dict[str, Any]:
+    names = card.classes.names
+    areas = {name: round(float(counts[i, 1]), 1) for i, name in enumerate(names)}
+    predicted = counts[:len(names)]
+    with_dem = [m.dem_share for _, m in records]
+    return {
+        "gsd_m": round(grid.gsd_m, 4),
+        "area_m2": areas, "observed_m2": round(float(predicted[:, 1].sum()), 1),
+        "observed_share": round(float(predicted[:, 0].sum() / (grid.height * grid.width)), 4),
+        "landslides": len(records), "landslides_m2": round(sum(m.area_m2 for _, m in records), 1),
+        "landslides_with_dem": sum(share > 0.5 for share in with_dem),
+        "windows": meter.total, "windows_predicted": meter.predicted, "predict_s": round(meter.seconds, 2),
+        "pixels_per_s": round(meter.speed), "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

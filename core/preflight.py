@@ -1,0 +1,185 @@
+"""What can be said about a detection before it runs: findings with a remedy, and what it will cost."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from rasterio.windows import Window
+
+from core.detect import DetectSettings
+from core.engines import choose
+from core.grid import Grid
+from core.ingest import check_readable
+from core.raster import grid_of, read_on
+from core.registry import ModelCard, find_model, load_network
+from core.scene import Scene
+
+SAMPLE_SIDE = 256
+SAMPLES = 100
+BASE_MEMORY_MB = 900
+WINDOW_BYTES_A_PIXEL = 700
+"""Measured: networks, GDAL and Python take about 0.9 GB, and a window's layers about 700 bytes a pixel."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found.
+
+    Attributes:
+        level: ``ok``, ``note`` (the result is affected a little or is open) or ``warning``.
+        what: What was looked at.
+        found: What was found.
+        meaning: What that means for the result, and how to mend it; empty when all is well.
+    """
+
+    level: Literal["ok", "note", "warning"]
+    what: str
+    found: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the detection will take: windows, seconds, and megabytes of memory and disk."""
+
+    windows: int
+    seconds: float
+    memory_mb: float
+    disk_mb: float
+    engine: str
+
+
+def check(settings: DetectSettings) -> tuple[list[Finding], Estimate | None]:
+    """Look at the inputs of a detection and time one window.
+
+    Returns:
+        Findings, and the estimate; None if the model has no weights.
+
+    Raises:
+        ScarpError: An input cannot be used at all.
+    """
+    card = find_model(settings.model, settings.models)
+    with Scene(settings.scene) as scene:
+        for dataset in (scene.image, scene.dem, scene.ndvi):
+            if dataset is not None:
+                check_readable(dataset)
+        valid, with_dem = _sampled(scene)
+        findings = [_crs(scene), _pixel_size(scene, card), _bands(scene, card), _scaling(scene), _observed(valid),
+                    *_terrain(scene, card, with_dem)]
+        if not card.has_weights:
+            findings.append(Finding("warning", "Model", f"{card.title} has no weights", "It cannot run: train it first."))
+            return findings, None
+        estimate = _estimate(settings, scene, card, valid)
+    free = shutil.disk_usage(_existing(settings)).free / 1e6
+    if free < estimate.disk_mb:
+        findings.append(Finding("warning", "Disk", f"{free:,.0f} MB free, about {estimate.disk_mb:,.0f} MB needed",
+                                "Free some space or choose another folder."))
+    return findings, estimate
+
+
+def _existing(settings: DetectSettings):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    folder = settings.out.resolve()
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
+def _sampled(scene: Scene) -> tuple[float, float]:
+    """Return the observed share of the mapped part, and the share of that with a DEM, from spread squares."""
+    part, per_side = scene.part, round(SAMPLES**0.5)
+    seen = with_dem = total = 0
+    for row in np.linspace(0, max(part.height - SAMPLE_SIDE, 0), per_side).astype(int):
+        for column in np.linspace(0, max(part.width - SAMPLE_SIDE, 0), per_side).astype(int):
+            window = Window(part.col_off + column, part.row_off + row, min(SAMPLE_SIDE, part.width), min(SAMPLE_SIDE, part.height))
+            valid = scene.valid(window)
+            total += valid.size
+            seen += int(valid.sum())
+            if scene.dem is not None and valid.any():
+                present = read_on(scene.dem, scene.grid.window(window), [1], "nearest")[1]
+                with_dem += int((valid & present).sum())
+    return seen / total, with_dem / max(seen, 1)
+
+
+def _crs(scene: Scene) -> Finding:
+    name = scene.grid.crs.to_string()
+    others = {grid_of(d).crs.to_string() for d in (scene.dem, scene.ndvi) if d is not None} - {name}
+    if others:
+        return Finding("note", "CRS", f"image {name}, other rasters {', '.join(sorted(others))}",
+                       "The others are warped to the image's grid.")
+    return Finding("ok", "CRS", name)
+
+
+def _pixel_size(scene: Scene, card: ModelCard) -> Finding:
+    gsd, (low, high) = scene.grid.gsd_m, card.gsd_range_m
+    found = f"{gsd:.2f} m on the ground; the model knows {low:g} to {high:g} m"
+    if low <= gsd <= high:
+        return Finding("ok", "Pixel size", found)
+    how = "Resample the image to a coarser pixel" if gsd < low else "Use finer imagery"
+    return Finding("warning", "Pixel size", found, f"Outlines will be less certain. {how}, or another model.")
+
+
+def _bands(scene: Scene, card: ModelCard) -> Finding:
+    found = ", ".join(f"{role} {index}" for role, index in scene.roles.items())
+    if scene.ndvi_source == "absent":
+        return Finding("note", "Bands", f"{found}; no near infrared", "No NDVI: the network is told that it is absent.")
+    if "ndvi" not in card.trained_topography:
+        return Finding("note", "Bands", f"{found}; NDVI from {scene.ndvi_source}",
+                       "This model never saw NDVI in training: it is not used.")
+    return Finding("ok", "Bands", f"{found}; NDVI from {scene.ndvi_source}")
+
+
+def _scaling(scene: Scene) -> Finding:
+    s = scene.scaling
+    if s.source == "identity":
+        return Finding("ok", "Values", "8 bit, used as they are")
+    limits = ", ".join(f"{low:g} to {high:g}" for low, high in zip(s.low, s.high, strict=True))
+    return Finding("note", "Values", f"{scene.image.dtypes[0]}, stretched from {limits}",
+                   "The stretch is from a sample of the image and is recorded in run.json.")
+
+
+def _observed(share: float) -> Finding:
+    found = f"{share:.0%} of the mapped part holds image data"
+    if share == 0:
+        return Finding("warning", "Observed", found, "Nothing can be predicted: check nodata and area.")
+    return Finding("ok" if share > 0.5 else "note", "Observed", found,
+                   "" if share > 0.5 else "Elsewhere nothing is predicted, and no area is counted.")
+
+
+def _terrain(scene: Scene, card: ModelCard, share: float) -> list[Finding]:
+    if scene.dem is None:
+        return [Finding("note", "DEM", "none given", "The network is told that terrain is absent; outlines carry no "
+                        "elevation, slope or fall.")]
+    if "dem" not in card.trained_topography:
+        return [Finding("note", "DEM", "given", "This model never saw one: it serves the outlines' attributes only.")]
+    resolution = grid_of(scene.dem).gsd_m
+    findings = [Finding("ok" if resolution <= 30 else "warning", "DEM", f"{resolution:.1f} m grid",
+                        "" if resolution <= 30 else "Too coarse for slopes of single landslides.")]
+    if share < 0.98:
+        findings.append(Finding("note" if share > 0.5 else "warning", "DEM cover", f"{share:.0%} of the observed ground",
+                                "Elsewhere the network is told that terrain is absent."))
+    return findings
+
+
+def _estimate(settings: DetectSettings, scene: Scene, card: ModelCard, valid: float) -> Estimate:
+    tiling = settings.tiling
+    engine = choose(settings.engine, load_network(card), tiling.size, temperature=card.temperature, key=card.sha256)
+    grid: Grid = scene.grid
+    centre = Window((grid.width - tiling.size) // 2, (grid.height - tiling.size) // 2, tiling.size, tiling.size)
+    started = time.monotonic()
+    stack = scene.read(centre)
+    read_s = time.monotonic() - started
+    engine.predict(stack.image[None], stack.topography[None])
+    started = time.monotonic()
+    engine.predict(stack.image[None], stack.topography[None])
+    window_s = max(time.monotonic() - started, read_s)
+    windows = int(np.ceil(scene.part.width / tiling.core) * np.ceil(scene.part.height / tiling.core))
+    busy = windows * min(1.0, valid + 0.1 * (0 < valid < 1))
+    pixels = scene.part.width * scene.part.height
+    kept = (tiling.core + 2 * tiling.blend) ** 2 * 4 * len(card.classes.names)
+    row = np.ceil(scene.part.width / tiling.core)
+    return Estimate(windows, busy * window_s * 1.3 + 2, BASE_MEMORY_MB + tiling.size**2 * WINDOW_BYTES_A_PIXEL / 1e6,
+                    (3 * pixels + 3 * row * kept) / 1e6, engine.name)
