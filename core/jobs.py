@@ -125,11 +125,12 @@ def submit(folder: Path, kind: str, title: str, command: Sequence[str], params: 
 
 
 def submit_detect(project: Path, *, out: Path, image: Path, model: str, engine: str = "auto", dem: Path | None = None,
-                  ndvi: Path | None = None, area: Path | None = None, title: str = "Detection") -> Job:
+                  ndvi: Path | None = None, area: Path | None = None, models: Path | None = None,
+                  title: str = "Detection") -> Job:
     """Start a detection as a job of a project; the same ``out`` again goes on where it stopped."""
     command = [sys.executable, "-m", "core.cli", "detect", "--image", str(image), "--model", model, "--engine", engine,
                "--out", str(out), "--progress-file", "{progress}"]
-    for option, path in (("--dem", dem), ("--ndvi", ndvi), ("--aoi", area)):
+    for option, path in (("--dem", dem), ("--ndvi", ndvi), ("--aoi", area), ("--models", models)):
         command += [option, str(path)] if path else []
     return submit(project / "jobs", "detect", title, command, {"run": out.name, "model": model, "engine": engine})
 

@@ -9,6 +9,7 @@ from core.vectors import area_m2
 from ui import html, state
 from ui.job_card import job_card, live_job
 from ui.outlines import size
+from ui.settings import models_root
 from ui.words import errors_in_words
 
 ENGINES = {"auto": "Automatic", "openvino": "OpenVINO", "torch": "PyTorch"}
@@ -36,7 +37,7 @@ def detect_panel(project: Project) -> None:
             submit_detect(
                 project.folder, out=project.new_run(), image=project.path(image), model=card.name, engine=engine,
                 dem=project.path(dem) if use_dem else None, area=project.save_area(drawn) if drawn else None,
-                title=f"{card.title} on {image.title}")
+                models=models_root(), title=f"{card.title} on {image.title}")
             st.rerun()
     if busy:
         live_job(job)
@@ -58,7 +59,7 @@ def _area() -> None:
 
 
 def _model() -> ModelCard | None:
-    cards = list_models()
+    cards = list_models(models_root())
     if not cards:
         html.empty("No models here", "Put a model's folder into models/, or train one with: scarp train.")
         return None

@@ -74,7 +74,8 @@ def _table(run: Run, table: pd.DataFrame) -> None:
     key = f"table-{run.id}-{state.get(state.TURN, 0)}"
 
     def on_row() -> None:
-        rows = st.session_state[key]["selection"]["rows"]
+        chosen = st.session_state[key]["selection"]
+        rows = [*(row for row, _ in chosen.get("cells", [])), *chosen["rows"]]
         row = table.iloc[rows[0]] if rows else None
         if row is None:
             state.select(None)
@@ -89,7 +90,7 @@ def _table(run: Run, table: pd.DataFrame) -> None:
                "slope_mean_deg": st.column_config.NumberColumn("Slope", format="%.0f°", width=54)}
     present = [name for name in columns if name in table]
     st.dataframe(table[present].round({"area_m2": 0}), hide_index=True, height=260, key=key, on_select=on_row,
-                 selection_mode="single-row", column_config=columns, width="stretch",
+                 selection_mode=["single-row", "single-cell"], column_config=columns, width="stretch",
                  selection_default={"selection": {"rows": [int(at[0])]}} if len(at) else None)
 
 

@@ -3,7 +3,8 @@ import { TerraDraw, TerraDrawPolygonMode, TerraDrawRectangleMode, TerraDrawRende
 import { TerraDrawMapLibreGLAdapter } from 'terra-draw-maplibre-gl-adapter';
 
 const SOURCE = 'area';
-const INK = '#0e7c7b';
+const INK = '#0c7473';
+const PEN = '#14b5af';
 const PAPER = '#ffffff';
 const collection = (geometry) => ({
   type: 'FeatureCollection',
@@ -16,7 +17,7 @@ export class Area {
     map.addSource(SOURCE, { type: 'geojson', data: collection(null) });
     map.addLayer({ id: 'area-casing', type: 'line', source: SOURCE, paint: { 'line-color': PAPER, 'line-width': 5, 'line-opacity': 0.9 } });
     map.addLayer({ id: 'area-line', type: 'line', source: SOURCE, paint: { 'line-color': INK, 'line-width': 2.5, 'line-dasharray': [2.2, 1.4] } });
-    const styles = { fillColor: INK, fillOpacity: 0.14, outlineColor: INK, outlineWidth: 2.5, closingPointColor: PAPER,
+    const styles = { fillColor: PEN, fillOpacity: 0.16, outlineColor: PEN, outlineWidth: 2.5, closingPointColor: PAPER,
       closingPointOutlineColor: INK, closingPointOutlineWidth: 2, closingPointWidth: 5 };
     this.draw = new TerraDraw({
       adapter: new TerraDrawMapLibreGLAdapter({ map, coordinatePrecision: 9 }),

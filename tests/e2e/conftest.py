@@ -1,0 +1,174 @@
+"""A server of its own on a free port, a small project for it to show, and a page that may not leave it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlparse
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from affine import Affine
+from rasterio.crs import CRS
+from shapely.geometry import box
+
+from core.export import write_outlines
+from core.files import write_json
+from core.measure import Measured
+from core.nets import build
+from core.project import add_layer, create
+from core.registry import ModelCard, save_model
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+CORNER, SIDE = (388_000.0, 3_676_000.0), 512
+UTM48 = CRS.from_epsg(32648)
+ATTACK = "<img src=x onerror='window.attacked=1'><script>window.attacked=1</script>"
+SLIDES = ((388_040, 3_675_900), (388_160, 3_675_840), (388_110, 3_675_780))
+"""Lower left corners of landslides of 40 x 40 m."""
+
+
+def write(path: Path, array: np.ndarray, gsd: float, nodata: float | None = None) -> Path:
+    array = array[np.newaxis] if array.ndim == 2 else array
+    path.parent.mkdir(parents=True, exist_ok=True)
+    transform = Affine.translation(*CORNER) @ Affine.scale(gsd, -gsd)
+    with rasterio.open(path, "w", driver="GTiff", count=array.shape[0], height=array.shape[1], width=array.shape[2],
+                       dtype=array.dtype.name, crs=UTM48, transform=transform, nodata=nodata, tiled=True) as dataset:
+        dataset.write(array)
+    return path
+
+
+def make_project(root: Path) -> None:
+    """A valley of 256 m with three landslides, one of them with markup in its attributes."""
+    random = np.random.default_rng(5)
+    image = np.stack([random.integers(low, low + 40, (SIDE, SIDE)) for low in (60, 95, 50)]).astype("uint8")
+    classes = np.zeros((SIDE, SIDE), "uint8")
+    for x, y in SLIDES:
+        column, row = round((x - CORNER[0]) / 0.5), round((CORNER[1] - y) / 0.5) - 80
+        classes[row:row + 80, column:column + 80] = 1
+    image[:, classes == 1] = np.array([[170], [140], [110]])
+    rows, columns = np.mgrid[:128, :128]
+    project = create(root / "valley", f"Valley {ATTACK}")
+    layers = project.folder / "layers"
+    after = write(layers / "after.tif", image, 0.5)
+    project = add_layer(project, "image", after, f"After {ATTACK}", "2017-08-09")
+    elevation = (rows * 1.2 + 15 * np.sin(columns / 9)).astype("float32")
+    project = add_layer(project, "dem", write(layers / "dem.tif", elevation, 2.0), "Elevation")
+    run = project.folder / "runs" / "20170809-120000-abcd"
+    write(run / "classes.tif", classes, 0.5, 255)
+    write(run / "probability.tif", classes * np.uint8(200), 0.5, 255)
+    records = [(box(x, y, x + 40, y + 40), Measured(
+        area_m2=1600 + 100 * i, perimeter_m=160, length_m=40, width_m=40, length_from="shape", elevation_min_m=None,
+        elevation_max_m=None, drop_m=None, reach_angle_deg=None, slope_mean_deg=31.0, aspect_mean_deg=None,
+        dem_share=1.0, probability_mean=0.8, probability_max=0.9, lon=103.8, lat=33.2)) for i, (x, y) in enumerate(SLIDES)]
+    write_outlines(run / "landslides.gpkg", records, UTM48, model=f"lite {ATTACK}")
+    write_json(run / "run.json", {"model": {"name": f"lite {ATTACK}", "classes": ["other", "landslide"]},
+                                  "missing": ["NDVI"], "warnings": [], "observed_share": 1})
+
+
+def make_model(root: Path) -> None:
+    """A network with weights by chance: it finds nothing of worth, quickly."""
+    torch.manual_seed(1)
+    arguments = {"width": 16, "pool_window": 5}
+    card = ModelCard("tiny", "Tiny model", "fstf_net_lite", "binary", (0.2, 1.0), arguments, ("dem",),
+                     folder=root / "tiny")
+    save_model(card, build("fstf_net_lite", 2, **arguments).state_dict())
+
+
+@dataclass
+class Watch:
+    """What a page asked for and complained about."""
+
+    origin: str
+    left: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def projects(tmp_path_factory):
+    root = tmp_path_factory.mktemp("projects")
+    make_project(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def server(projects, tmp_path_factory):
+    """Return the address of a running app."""
+    models = tmp_path_factory.mktemp("models")
+    make_model(models)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = (tmp_path_factory.mktemp("server") / "log.txt").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)], cwd=ROOT, stdout=log,
+        stderr=subprocess.STDOUT, env={**os.environ, "SCARP_PROJECTS": str(projects), "SCARP_MODELS": str(models)})
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).close()
+                break
+            except OSError:
+                assert process.poll() is None, Path(log.name).read_text()
+                time.sleep(0.25)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, server):
+    """Return a function that opens an address of the app; a page that leaves it or complains fails the test."""
+    contexts, watch = [], Watch(server)
+
+    def opened(path="/", *, theme="light", script=""):
+        context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=theme)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        if script:
+            page.add_init_script(script)
+        page.on("request", lambda request: _note_request(watch, request.url))
+        page.on("pageerror", lambda error: watch.complaints.append(str(error)))
+        page.on("console", lambda message: _note_console(watch, message))
+        page.goto(server + path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not watch.left, "requests left the origin"
+    assert not watch.complaints, watch.complaints
+
+
+def _note_request(watch, url):
+    parts = urlparse(url)
+    if parts.scheme.startswith("http") and f"{parts.scheme}://{parts.netloc}" != watch.origin:
+        watch.left.append(url)
+
+
+def _note_console(watch, message):
+    # On a deep link Streamlit looks for its server below the page first; those two answers are 404 by design.
+    if message.type == "error" and "/_stcore/" not in (message.location or {}).get("url", ""):
+        watch.complaints.append(f"{message.text} ({message.location})")
