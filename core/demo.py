@@ -25,7 +25,7 @@ from core.config import CLASS_NODATA, scheme
 from core.errors import StorageError
 from core.landscape import Epoch, Landscape, landscape
 
-DEMO_SEED = 161
+DEMO_SEED = 538
 GSD_M = 0.5
 DEM_CELL_M = 5.0
 DEM_NODATA = -9999.0

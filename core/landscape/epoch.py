@@ -26,11 +26,12 @@ CONIFER = np.array((0.033, 0.044, 0.027, 0.23), np.float32)
 BROADLEAF = np.array((0.051, 0.070, 0.033, 0.39), np.float32)
 GOLD, RUST = np.array((0.185, 0.13, 0.036, 0.37), np.float32), np.array((0.135, 0.066, 0.034, 0.29), np.float32)
 BUSH = np.array((0.058, 0.080, 0.040, 0.31), np.float32)
-SKY = np.array((0.14, 0.17, 0.215, 0.08), np.float32)
+SKY = np.array((0.14, 0.165, 0.20, 0.08), np.float32)
 HAZE = np.array((0.016, 0.024, 0.040, 0.005), np.float32)
 
-_STONY, _SLID, _LOOSE = (np.isin(list(M), chosen) for chosen in (
-    (M.ROCK, M.SCREE, M.QUARRY), (M.SCAR, M.DEBRIS, M.DEPOSIT), (M.SCAR, M.DEBRIS, M.DEPOSIT, M.GRAVEL)))
+_STONY, _SLID, _LOOSE, _WORKED = (np.isin(list(M), chosen) for chosen in (
+    (M.ROCK, M.SCREE, M.QUARRY), (M.SCAR, M.DEBRIS, M.DEPOSIT), (M.SCAR, M.DEBRIS, M.DEPOSIT, M.GRAVEL),
+    (M.GRAVEL, M.QUARRY)))
 _LIVELY = np.array([{M.WATER: 0.25, M.ASPHALT: 0.35, M.ROOF: 0.25, M.YARD: 0.5}.get(m, 1.0) for m in M], np.float32)
 
 
@@ -224,13 +225,13 @@ def _albedo(canvas: _Canvas, ground: Ground, traits: Traits, season: Season, ton
     noise = 0.06 * ground.fine + 0.07 * ground.middle + 0.06 * ground.coarse + 0.02 * ground.streak
     noise += _STONY[material] * (0.09 * np.sin(ground.dem * np.float32(0.9) + 2.2 * ground.coarse + 0.6 * ground.middle)
                                  + 0.03 * ground.streak)
-    noise += (material == M.GRAVEL) * (0.10 * ground.coarse)
+    noise += _WORKED[material] * (0.10 * ground.coarse)
     noise += _SLID[material] * (0.09 * ground.fine + 0.03 * ground.streak)
     bright = np.clip(canvas.bright * (1 + noise * _LIVELY[material]), 0.3, 2)
     roof = material == M.ROOF
     cone, bush, broad = (kind == k for k in (2, 3, 1))
     leaf = np.clip(0.5 + 0.5 * tone[broad] + 0.2 * ground.coarse[broad], 0, 1)
-    turned = np.clip(season.autumn * 1.7 - 1.5 * leaf, 0, 1) * np.float32(0.35 + 0.6 * season.autumn)
+    turned = np.clip(1.25 * season.autumn - 1.4 * (leaf - 0.2), 0, 1) * np.float32(min(1.0, 2 * season.autumn))
     rust = smoothstep(0.2, 0.7, leaf)
     stand = 1 + 0.08 * ground.fine + 0.12 * ground.coarse + 0.07 * ground.middle
     out = np.empty((4, *material.shape), np.float32)

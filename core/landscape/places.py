@@ -170,7 +170,7 @@ def _quarry(z: F32, relief: Relief, clear: F32, rng: np.random.Generator) -> tup
     row, col = divmod(int(rng.choice(spots)), z.shape[1])
     radius = float(rng.uniform(26, 46))
     rows, cols = np.indices(z.shape, np.float32)
-    away = (np.hypot(rows - row, cols - col) * cell / radius + 0.10 * fbm(z.shape, 60 / cell, rng, octaves=1)).astype(
+    away = (np.hypot(rows - row, cols - col) * cell / radius + 0.20 * fbm(z.shape, 75 / cell, rng, octaves=1)).astype(
         np.float32)
     inside = 1 - smoothstep(0.92, 1.08, away + 0.03 * fbm(z.shape, 20 / cell, rng, octaves=2))
     gate = z[row, col] - 0.2 * radius

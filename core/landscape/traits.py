@@ -10,7 +10,7 @@ from core.landscape.noise import stream
 
 # Red, green, blue, near infrared reflectance of fresh, dry debris.
 LITHOLOGIES: dict[str, tuple[float, float, float, float]] = {
-    "limestone": (0.37, 0.345, 0.305, 0.42),
+    "limestone": (0.345, 0.31, 0.255, 0.42),
     "slate": (0.265, 0.26, 0.25, 0.31),
     "granite": (0.345, 0.315, 0.27, 0.40),
     "loess": (0.33, 0.27, 0.19, 0.42),
@@ -107,7 +107,7 @@ def draw(seed: int, extent_m: float, landslides: bool | None) -> Traits:
         steep_deg=float(steep), floor_m=float(rng.uniform(28, 75)), river_m=float(river), forest=forest,
         conifer=float(rng.choice([rng.uniform(0.7, 1.0), rng.uniform(0.0, 0.35)])),
         treeline_m=float(rng.uniform(260, 900)), shade_bias=float(rng.uniform(0.1, 1.0)), lithology=lithology,
-        rock_deg=float(max(rng.uniform(38, 44), steep + rng.uniform(6, 11))), village=bool(rng.random() < 0.7), quarry=bool(rng.random() < 0.35),
+        rock_deg=float(max(rng.uniform(38, 44), steep + rng.uniform(8, 14))), village=bool(rng.random() < 0.7), quarry=bool(rng.random() < 0.35),
         farmed=float(rng.uniform(0.1, 0.9)), slides=slides, offset=float(rng.uniform(-near, near)),
         before=_season(rng, late=False), after=_season(rng, late=True),
     )
