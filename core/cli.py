@@ -164,23 +164,25 @@ def _reporter(file: Path | None) -> Callable[[Progress], None]:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, remember)
-    last, terminal = [0.0, ""], sys.stderr.isatty()
+    terminal, last_time, last_stage = sys.stderr.isatty(), 0.0, ""
 
     def report(progress: Progress) -> None:
+        nonlocal last_time, last_stage
         if stopped:
             raise CancelledError("detection", got="a request to stop", expected="to finish",
                                  remedy="Run the same command again to go on from the finished windows.")
         now, ended = time.monotonic(), progress.total and progress.done == progress.total
-        if now - float(last[0]) < 0.5 and progress.stage == last[1] and not ended:
+        if now - last_time < 0.5 and progress.stage == last_stage and not ended:
             return
-        last[:] = [now, progress.stage]
+        last_time, last_stage = now, progress.stage
         if file:
             write_json(file, asdict(progress))
         if terminal or ended or progress.stage != "predict":
             left = f", {progress.eta_s:.0f} s left" if progress.eta_s else ""
             speed = f", {progress.pixels_per_s / 1e6:.2f} million pixels/s" if progress.pixels_per_s else ""
             end = "" if terminal and progress.stage == "predict" and not ended else "\n"
-            print(f"{chr(13) if terminal else ''}{progress.message}{speed}{left}    ", end=end, file=sys.stderr, flush=True)
+            start = "\r" if terminal else ""
+            print(f"{start}{progress.message}{speed}{left}   ", end=end, file=sys.stderr, flush=True)
 
     return report
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -134,7 +133,7 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
             record |= _summary(counts, grid, card, records, meter)
             write_json(work / "run.json", record)
             for name in RESULTS:
-                os.replace(work / name, settings.out / name)
+                (work / name).replace(settings.out / name)
             shutil.rmtree(work)
     return record
 
@@ -146,17 +145,18 @@ def _check_out(settings: DetectSettings) -> None:
     try:
         settings.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError("output folder", got=f"{settings.out.name}: {error.strerror}", expected="a folder to write in",
-                           remedy="Choose a folder that you may write in.") from error
+        raise StorageError("output folder", got=f"{settings.out.name}: {error.strerror}",
+                           expected="a folder to write in", remedy="Choose a folder that you may write in.") from error
 
 
 def _inputs(settings: DetectSettings, card: ModelCard, scene: Scene) -> dict[str, Any]:
     """Return the part of the record that decides the result."""
     s = settings.scene
     given: dict[str, Any] = {}
-    for role, path, dataset in (("image", s.image, scene.image), ("dem", s.dem, scene.dem), ("ndvi", s.ndvi, scene.ndvi)):
+    for role, path in (("image", s.image), ("dem", s.dem), ("ndvi", s.ndvi)):
         given[role] = None if path is None else {
-            "file": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path), **describe(dataset)}
+            "file": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path),
+            **describe(getattr(scene, role))}
     missing = [name for name, absent in (
         ("DEM", scene.dem is None), ("NDVI", scene.ndvi_source == "absent")) if absent]
     unused = [name for name, there, key in (
@@ -224,7 +224,8 @@ def _storage(out: Path, work: Path) -> Iterator[None]:
             out.rmdir()
         if isinstance(error, StorageError):
             raise
-        raise StorageError("writing results", got=f"{getattr(error, 'strerror', None) or 'an error'}, {free / 1e6:.0f} MB free",
+        reason = getattr(error, "strerror", None) or "an error"
+        raise StorageError("writing results", got=f"{reason}, {free / 1e6:.0f} MB free",
                            expected="space for the results and the unfinished work (see 'scarp check')",
                            remedy="Free some space or choose another folder.") from error
 
@@ -278,11 +279,12 @@ def _write_bands(classes: Path, probability: Path, grid: Grid,
     return counts
 
 
-def _palette(classes: ClassScheme) -> dict[int, tuple[int, ...]]:
+def _palette(classes: ClassScheme) -> dict[int, tuple[int, int, int, int]]:
     return {index: (*classes.rgb(index), 255) for index in range(len(classes.names))} | {CLASS_NODATA: (0, 0, 0, 0)}
 
 
-def _publishable(source: Path, target: Path, resampling: str, palette: dict[int, tuple[int, ...]] | None) -> None:
+def _publishable(source: Path, target: Path, resampling: str,
+                 palette: dict[int, tuple[int, int, int, int]] | None) -> None:
     """Turn a plain GeoTIFF into a cloud-optimised one and see that it can be read."""
     if palette:
         with rasterio.open(source, "r+") as dataset:

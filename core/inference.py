@@ -102,16 +102,15 @@ def _predict_row(scene: Scene, engine: Engine, plan: Plan, work: Path, cells: li
             done(cell, 0)
     with ThreadPoolExecutor(1) as reader:
         queue: list[tuple[Cell, Future[Stack | None]]] = []
-        for cell in [*waiting, *[None] * AHEAD]:
-            if cell is not None:
-                queue.append((cell, reader.submit(_read, scene, plan, cell)))
-            if len(queue) > AHEAD or (cell is None and queue):
-                ready, future = queue.pop(0)
-                try:
-                    done(ready, _predict_one(engine, plan, work, ready, future.result()))
-                except BaseException:
-                    reader.shutdown(cancel_futures=True)
-                    raise
+        try:
+            for upcoming in [*waiting, *[None] * AHEAD]:
+                if upcoming is not None:
+                    queue.append((upcoming, reader.submit(_read, scene, plan, upcoming)))
+                if queue and (upcoming is None or len(queue) > AHEAD):
+                    cell, future = queue.pop(0)
+                    done(cell, _predict_one(engine, plan, work, cell, future.result()))
+        finally:
+            reader.shutdown(cancel_futures=True)
 
 
 def _read(scene: Scene, plan: Plan, cell: Cell) -> Stack | None:
@@ -148,7 +147,7 @@ def _band(scene: Scene, plan: Plan, work: Path, rows: list[list[Cell]], index: i
         left, right = max(cell.left, part.col_off), min(cell.left + core, part.col_off + part.width)
         window = Window(left, first, right - left, last - first)
         probability, total = _blend(plan, work, rows, cell, window)
-        if total is None:
+        if not total.any():
             continue
         where = scene.valid(window) & (total > 0)
         band[:, :, left - part.col_off:right - part.col_off] = _decide(probability, where, plan)
@@ -160,12 +159,12 @@ def _band(scene: Scene, plan: Plan, work: Path, rows: list[list[Cell]], index: i
 
 
 def _blend(plan: Plan, work: Path, rows: list[list[Cell]], cell: Cell,
-           window: Window) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+           window: Window) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the weighted mean of the windows that keep a part of ``window``, and the sum of their weights."""
     shape = (window.height, window.width)
     probability = np.zeros((len(plan.classes.names), *shape), np.float32)
     total = np.zeros(shape, np.float32)
-    weights, found = plan.tiling.weights, False
+    weights = plan.tiling.weights
     for r in range(max(cell.row - 1, 0), min(cell.row + 2, len(rows))):
         for other in rows[r][max(cell.column - 1, 0):cell.column + 2]:
             file = _window_file(work, other)
@@ -179,22 +178,22 @@ def _blend(plan: Plan, work: Path, rows: list[list[Cell]], cell: Cell,
                 continue
             source = np.s_[y0 - kept.row_off:y1 - kept.row_off, x0 - kept.col_off:x1 - kept.col_off]
             target = np.s_[y0 - window.row_off:y1 - window.row_off, x0 - window.col_off:x1 - window.col_off]
-            probability[(slice(None), *target)] += np.load(file, mmap_mode="r")[(slice(None), *source)] * weights[source]
+            seen = np.load(file, mmap_mode="r")[(slice(None), *source)]
+            probability[(slice(None), *target)] += seen * weights[source]
             total[target] += weights[source]
-            found = True
-    if not found:
-        return probability, None
-    return probability / np.maximum(total, 1e-12), total
+    probability /= np.maximum(total, np.float32(1e-12))
+    return probability, total
 
 
 def _decide(probability: NDArray[np.float32], where: NDArray[np.bool_], plan: Plan) -> NDArray[np.uint8]:
-    """Return (2, h, w): classes and stored landslide probability; landslide where the stored value reaches the threshold."""
+    """Return (2, h, w): classes and stored landslide probability, which decides where the landslides are."""
     landslide = plan.classes.landslide
     stored = np.rint(probability[landslide] / PROBABILITY_SCALE).clip(0, 250).astype(np.uint8)
     others = probability.copy()
     others[landslide] = -1
     classes = np.where(stored >= stored_threshold(plan.threshold), landslide, others.argmax(0)).astype(np.uint8)
-    return np.stack([np.where(where, classes, CLASS_NODATA), np.where(where, stored, PROBABILITY_NODATA)]).astype(np.uint8)
+    nodata = np.array([CLASS_NODATA, PROBABILITY_NODATA], np.uint8)[:, None, None]
+    return np.where(where, np.stack([classes, stored]), nodata)
 
 
 def stored_threshold(threshold: float) -> int:

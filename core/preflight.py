@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -71,7 +72,7 @@ def check(settings: DetectSettings) -> tuple[list[Finding], Estimate | None]:
         findings = [_crs(scene), _pixel_size(scene, card), _bands(scene, card), _scaling(scene), _observed(valid),
                     *_terrain(scene, card, with_dem)]
         if not card.has_weights:
-            findings.append(Finding("warning", "Model", f"{card.title} has no weights", "It cannot run: train it first."))
+            findings.append(Finding("warning", "Model", f"{card.title} has no weights", "Train it first."))
             return findings, None
         estimate = _estimate(settings, scene, card, valid)
     free = shutil.disk_usage(_existing(settings)).free / 1e6
@@ -81,7 +82,8 @@ def check(settings: DetectSettings) -> tuple[list[Finding], Estimate | None]:
     return findings, estimate
 
 
-def _existing(settings: DetectSettings):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _existing(settings: DetectSettings) -> Path:
+    """Return the output folder, or the nearest folder above it that is there."""
     folder = settings.out.resolve()
     while not folder.exists():
         folder = folder.parent
@@ -94,7 +96,8 @@ def _sampled(scene: Scene) -> tuple[float, float]:
     seen = with_dem = total = 0
     for row in np.linspace(0, max(part.height - SAMPLE_SIDE, 0), per_side).astype(int):
         for column in np.linspace(0, max(part.width - SAMPLE_SIDE, 0), per_side).astype(int):
-            window = Window(part.col_off + column, part.row_off + row, min(SAMPLE_SIDE, part.width), min(SAMPLE_SIDE, part.height))
+            window = Window(part.col_off + column, part.row_off + row,
+                            min(SAMPLE_SIDE, part.width), min(SAMPLE_SIDE, part.height))
             valid = scene.valid(window)
             total += valid.size
             seen += int(valid.sum())
@@ -159,7 +162,8 @@ def _terrain(scene: Scene, card: ModelCard, share: float) -> list[Finding]:
     findings = [Finding("ok" if resolution <= 30 else "warning", "DEM", f"{resolution:.1f} m grid",
                         "" if resolution <= 30 else "Too coarse for slopes of single landslides.")]
     if share < 0.98:
-        findings.append(Finding("note" if share > 0.5 else "warning", "DEM cover", f"{share:.0%} of the observed ground",
+        findings.append(Finding("note" if share > 0.5 else "warning", "DEM cover",
+                                f"{share:.0%} of the observed ground",
                                 "Elsewhere the network is told that terrain is absent."))
     return findings
 

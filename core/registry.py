@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -115,7 +114,8 @@ def read_card(folder: Path) -> ModelCard:
         return ModelCard(**values, folder=folder)
     except (InputError, TypeError) as error:
         raise ModelError(f"model {folder.name}", got=f"a card that cannot be read ({error})",
-                         expected="a card.json as docs/models.md describes", remedy="Restore the model folder.") from error
+                         expected="a card.json as docs/models.md describes",
+                         remedy="Restore the model folder.") from error
 
 
 def load_network(card: ModelCard) -> nn.Module:
@@ -125,7 +125,7 @@ def load_network(card: ModelCard) -> nn.Module:
         ModelError: There are no weights, or they are not the ones the card names, or they do not fit.
     """
     if not card.has_weights:
-        raise ModelError(f"model {card.name}", got="no weights", expected=f"a trained {card.weights.name} in its folder",
+        raise ModelError(f"model {card.name}", got="no weights", expected=f"a trained {card.weights.name}",
                          remedy=f"Train it with 'scarp train {card.name} --data DIR', or choose another model.")
     if card.weights.stat().st_size > MAX_WEIGHTS_BYTES or sha256_of(card.weights) != card.sha256:
         raise ModelError(f"weights of {card.name}", got="a file that is not the one its card names",
@@ -136,7 +136,8 @@ def load_network(card: ModelCard) -> nn.Module:
                  for name, value in load_file(card.weights).items()}
         network.load_state_dict(state)
     except (SafetensorError, RuntimeError) as error:
-        raise ModelError(f"weights of {card.name}", got="tensors that do not fit", expected=f"those of {card.architecture}",
+        raise ModelError(f"weights of {card.name}", got="tensors that do not fit",
+                         expected=f"those of {card.architecture}",
                          remedy="Restore the model folder from its source.") from error
     if not all(bool(torch.isfinite(value).all()) for value in state.values()):
         raise ModelError(f"weights of {card.name}", got="values that are not numbers", expected="finite weights",
@@ -145,13 +146,13 @@ def load_network(card: ModelCard) -> nn.Module:
 
 
 def save_model(card: ModelCard, state: dict[str, Tensor]) -> ModelCard:
-    """Write weights (as float16) and card into the card's folder, whole or not at all; return the card with its sha256."""
+    """Write weights (as float16) and card into the card's folder; return the card with the weights' sha256."""
     card.folder.mkdir(parents=True, exist_ok=True)
     aside = card.folder / ".model.part"
-    save_file({name: (value.half() if value.is_floating_point() else value).contiguous() for name, value in state.items()},
-              aside)
+    halves = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+    save_file({name: value.contiguous() for name, value in halves.items()}, aside)
     digest = sha256_of(aside)
-    os.replace(aside, card.weights)
+    aside.replace(card.weights)
     saved = ModelCard(**{f.name: getattr(card, f.name) for f in fields(card)} | {"sha256": digest})
     write_json(card.folder / "card.json", saved.as_dict())
     return saved

@@ -20,7 +20,7 @@ class TorchEngine:
 
     def __init__(self, network: nn.Module, reason: str) -> None:
         torch.set_flush_denormal(True)
-        self.network = network.float().to(memory_format=torch.channels_last)
+        self.network = network.float().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.name, self.reason, self.batch = "torch, CPU, float32", reason, 1
 
     @torch.inference_mode()
@@ -35,7 +35,7 @@ class CudaEngine:
 
     def __init__(self, network: nn.Module, reason: str, device: str = "cuda", batch: int = 8) -> None:
         self.device = torch.device(device)
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.name, self.reason, self.batch = f"torch, {device}, bfloat16", reason, batch
 
     @torch.inference_mode()

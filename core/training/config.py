@@ -52,6 +52,7 @@ class TrainConfig:
         scheme: Class scheme; ``binary`` here.
         sources: Labelled ground.
         generated_scenes: Scenes of the landscape generator added as ground with a DEM.
+        generated_share: Share of the crops drawn from them.
         crop_px: Side of a crop.
         batch: Crops a step.
         steps: Optimiser steps.
@@ -63,6 +64,7 @@ class TrainConfig:
         borrowed_terrain: Probability that a crop without a DEM is given the terrain of another place, so that
             the presence of a DEM says nothing about landslides.
         seed: Of everything random.
+        card: What the model card says that no run can know: ``title``, ``summary``, ``licence``, ``gsd_range_m``.
     """
 
     model: str
@@ -82,6 +84,7 @@ class TrainConfig:
     terrain_dropout: float = 0.4
     borrowed_terrain: float = 0.4
     seed: int = 1
+    card: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> TrainConfig:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import time
 from typing import TYPE_CHECKING
 
@@ -76,7 +75,7 @@ def train(config: TrainConfig, data: Path, out: Path) -> dict[str, Tensor]:
     torch.manual_seed(config.seed)
     network = build(config.architecture, len(scheme(config.scheme).names), **config.arguments)
     network.load_imagenet()  # type: ignore[operator]
-    network.train().to(memory_format=torch.channels_last)
+    network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     encoder = {id(p) for p in network.encoder.parameters()}  # type: ignore[union-attr]
     optimiser = torch.optim.AdamW([
         {"params": [p for p in network.parameters() if id(p) in encoder], "lr": config.learning_rate / 2},
@@ -134,7 +133,7 @@ def _save(path: Path, step: int, network: nn.Module, optimiser: torch.optim.Opti
     torch.save({"step": step, "network": network.state_dict(), "optimiser": optimiser.state_dict(),
                 "schedule": schedule.state_dict(), "average": average.state, "seen": average.seen,
                 "random": torch.get_rng_state()}, aside)
-    os.replace(aside, path)
+    aside.replace(path)
 
 
 def _restore(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer,

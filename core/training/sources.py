@@ -114,7 +114,7 @@ def _scene_gradients(source: Source, folder: Path, grid: Grid) -> Tensor | None:
     de, dn = gradients(np.where(present, elevation[0], np.float32(np.nan)), dem_grid.frame_m())
     ratio = dem_grid.gsd_m / grid.gsd_m
     if dem_grid.bounds[0] != grid.bounds[0] or dem_grid.bounds[3] != grid.bounds[3] or ratio != round(ratio, 6):
-        logger.warning("%s: the DEM's corner is not the image's; terrain is shifted by less than a DEM pixel", source.name)
+        logger.warning("%s: terrain is shifted by less than a DEM pixel: its corner is not the image's", source.name)
     return torch.from_numpy(np.stack([de, dn]))
 
 
