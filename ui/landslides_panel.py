@@ -29,6 +29,7 @@ def landslides_panel(project: Project, run: Run | None) -> None:
         return
     html.figures({"Landslides": f"{len(table):,}", "Total area": size(table["area_m2"].sum()),
                   "Largest": size(table["area_m2"].max())})
+    _table(run, table)
     chosen = table[table["id"] == state.get(state.SELECTED)]
     if chosen.empty:
         html.note("Click an outline on the map, or a row, to read its attributes.")
@@ -36,7 +37,6 @@ def landslides_panel(project: Project, run: Run | None) -> None:
         with st.container(border=True, key="selected"):
             html.title("Selected", f"Landslide {state.get(state.SELECTED)}")
             html.facts(facts_of(chosen.iloc[0]))
-    _table(run, table)
     _caveats(run)
     _download(run.folder / "landslides.gpkg", f"{project.id}-{run.id}.gpkg")
 
@@ -89,7 +89,7 @@ def _table(run: Run, table: pd.DataFrame) -> None:
                    "Probability", format="%.2f", min_value=0, max_value=1, width=104),
                "slope_mean_deg": st.column_config.NumberColumn("Slope", format="%.0f°", width=54)}
     present = [name for name in columns if name in table]
-    st.dataframe(table[present].round({"area_m2": 0}), hide_index=True, height=260, key=key, on_select=on_row,
+    st.dataframe(table[present].round({"area_m2": 0}), hide_index=True, height=212, key=key, on_select=on_row,
                  selection_mode=["single-row", "single-cell"], column_config=columns, width="stretch",
                  selection_default={"selection": {"rows": [int(at[0])]}} if len(at) else None)
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -67,10 +67,12 @@ def make_project(root: Path) -> None:
     run = project.folder / "runs" / "20170809-120000-abcd"
     write(run / "classes.tif", classes, 0.5, 255)
     write(run / "probability.tif", classes * np.uint8(200), 0.5, 255)
-    records = [(box(x, y, x + 40, y + 40), Measured(
-        area_m2=1600 + 100 * i, perimeter_m=160, length_m=40, width_m=40, length_from="shape", elevation_min_m=None,
+    measured = Measured(
+        area_m2=1600, perimeter_m=160, length_m=40, width_m=40, length_from="shape", elevation_min_m=None,
         elevation_max_m=None, drop_m=None, reach_angle_deg=None, slope_mean_deg=31.0, aspect_mean_deg=None,
-        dem_share=1.0, probability_mean=0.8, probability_max=0.9, lon=103.8, lat=33.2)) for i, (x, y) in enumerate(SLIDES)]
+        dem_share=1.0, probability_mean=0.8, probability_max=0.9, lon=103.8, lat=33.2)
+    records = [(box(x, y, x + 40, y + 40), replace(measured, area_m2=1600 + 100 * i))
+               for i, (x, y) in enumerate(SLIDES)]
     write_outlines(run / "landslides.gpkg", records, UTM48, model=f"lite {ATTACK}")
     write_json(run / "run.json", {"model": {"name": f"lite {ATTACK}", "classes": ["other", "landslide"]},
                                   "missing": ["NDVI"], "warnings": [], "observed_share": 1})
@@ -143,7 +145,8 @@ def open_page(browser, server):
     contexts, watch = [], Watch(server)
 
     def opened(path="/", *, theme="light", script=""):
-        context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=theme)
+        context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=theme,
+                                      reduced_motion="reduce")
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
