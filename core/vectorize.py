@@ -20,17 +20,17 @@ import numpy as np
 import rasterio
 import shapely
 from numpy.typing import NDArray
-from rasterio.features import shapes
 from rasterio.windows import Window
 from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from shapely.affinity import affine_transform
-from shapely.geometry import MultiPolygon, Polygon, shape
+from shapely.geometry import MultiPolygon, Polygon
 
 from core.config import CLASS_NODATA
 from core.errors import InputError
 from core.grid import Grid
+from core.trace import polygonise
 
 STRIP_PIXELS = 8 << 20
 """Pixels in a strip: labels of 32 MiB, whatever the scene."""
@@ -156,17 +156,6 @@ def outlines(read: RowReader, grid: Grid, value: int, settings: OutlineSettings 
         yield Outline(affine_transform(outline, [t.a, t.b, t.d, t.e, t.c, t.f]), window, mask)
 
 
-def polygonise(mask: NDArray[np.bool_]) -> Polygon | MultiPolygon:
-    """Return the outline of a mask's True pixels along their edges, in pixel coordinates (column, row).
-
-    Args:
-        mask: bool (height, width) with at least one True.
-    """
-    image = np.ascontiguousarray(mask)
-    parts = [shape(geometry) for geometry, _ in shapes(image.view(np.uint8), mask=image, connectivity=4)]
-    return _valid(parts[0] if len(parts) == 1 else MultiPolygon(parts))
-
-
 def _components(strips: Iterator[tuple[int, NDArray[np.bool_]]], least: int) -> Iterator[_Part]:
     """Yield the 8-connected objects of at least ``least`` pixels of a mask that comes in strips (first row, mask)."""
     open_parts: list[_Part] = []
@@ -251,7 +240,3 @@ def _simplified(outline: Polygon | MultiPolygon, settings: OutlineSettings) -> P
         if simple.is_valid and abs(simple.area - outline.area) <= settings.max_area_change * outline.area:
             return simple
     return outline
-
-
-def _valid(geometry: Polygon | MultiPolygon) -> Polygon | MultiPolygon:
-    return geometry if geometry.is_valid else shapely.make_valid(geometry, method="structure")

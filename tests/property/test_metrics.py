@@ -14,7 +14,7 @@ from scipy import ndimage
 from sklearn import metrics as sk
 
 from core.metrics import boundary_f1, confusion_matrix, object_scores, object_scores_of_masks, pixel_scores
-from core.vectorize import polygonise
+from core.trace import polygonise
 
 LABELS = arrays(np.uint8, 200, elements=st.sampled_from([0, 1, 2, 3, 255]))
 MASKS = arrays(bool, (14, 14), elements=st.booleans())
