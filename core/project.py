@@ -22,6 +22,7 @@ from typing import Any
 
 from core.errors import InputError, ScarpError, StorageError, unknown_name
 from core.files import read_json, write_json
+from core.ingest import open_geotiff
 
 ROLES = ("image", "dem", "ndvi", "truth")
 """What a layer is for: imagery, elevation (metres), a vegetation index, labels to compare with."""
@@ -242,24 +243,38 @@ def add_layer(project: Project, role: str, path: Path, title: str, date: str = "
     return changed
 
 
+DEMO = {
+    "image_after": ("image", "After the event"), "image_before": ("image", "Before the event"),
+    "dem": ("dem", "Elevation"),
+    "truth_after": ("truth", "Reference, after"), "truth_before": ("truth", "Reference, before"),
+}
+"""Roles and titles of the demo's rasters, in the order they are added."""
+
+
 def register_demo(folder: Path, files: Mapping[str, Path]) -> Project:
     """Make the demo project in the folder that holds its rasters; one that is there already is opened.
 
     Args:
         folder: Where ``files`` lie.
-        files: Rasters by name: ``image_after``, ``image_before``, ``dem`` and any ``truth_...``.
+        files: Rasters by name, as ``core.demo.build`` returns them.
     """
     if (folder / "project.json").exists():
         return open_project(folder)
     project = create(folder, "Demo valley")
-    project = add_layer(project, "image", files["image_after"], "Image after the event")
-    if "image_before" in files:
-        project = add_layer(project, "image", files["image_before"], "Image before the event")
-    if "dem" in files:
-        project = add_layer(project, "dem", files["dem"], "Elevation")
-    for name in sorted(key for key in files if key.startswith("truth")):
-        project = add_layer(project, "truth", files[name], f"Reference {name.removeprefix('truth').strip('_')}".strip())
+    for name, (role, title) in DEMO.items():
+        if name in files:
+            project = add_layer(project, role, files[name], title, _taken(files[name]))
     return project
+
+
+def _taken(path: Path) -> str:
+    """Return the day that a raster's tags name, or nothing."""
+    with open_geotiff(path) as dataset:
+        day = str(dataset.tags().get("TIFFTAG_DATETIME", ""))[:10].replace(":", "-")
+    try:
+        return date.fromisoformat(day).isoformat()
+    except ValueError:
+        return ""
 
 
 def _save(project: Project) -> None:

@@ -1,5 +1,6 @@
 """The layers of the map: what they are called, where their tiles are, and what their colours mean."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,11 @@ def bounds_of(path: Path) -> Bounds:
 def map_layers(project: Project, run: Run | None) -> list[dict[str, Any]]:
     """Return the layers of a project and of one of its detections, top first."""
     layers = _run_layers(run) if run else []
-    layers += [_raster(project.path(layer), f"truth-{layer.id}", layer.title, Style(f"classes:{_scheme(layer.id)}"),
-                       visible=False, opacity=0.7, legend=_classes(_scheme(layer.id))) for layer in project.of("truth")]
+    for layer in project.of("truth"):
+        path = project.path(layer)
+        scheme = _scheme(path, path.stat().st_mtime_ns)
+        layers.append(_raster(path, f"truth-{layer.id}", layer.title, Style(f"classes:{scheme}"), visible=False,
+                              opacity=0.7, legend=_classes(scheme)))
     for layer in project.of("dem")[:1]:
         made = relief(project.path(layer), project.folder / "derived")
         layers.append(_raster(made["slope"], "slope", "Slope", Style("slope"), visible=False, opacity=0.75,
@@ -97,6 +101,9 @@ def _classes(scheme: str) -> dict[str, Any]:
     return {"classes": [{"name": name, "colour": colour} for name, colour in pairs if name != "other"]}
 
 
-def _scheme(layer_id: str) -> str:
-    """Return the class scheme of a reference layer, which its id ends in; two classes by default."""
-    return next((name for name in SCHEMES if layer_id.endswith(name)), "binary")
+@st.cache_data(max_entries=64, show_spinner=False)
+def _scheme(path: Path, changed: int) -> str:
+    """Return the class scheme that a reference's tag names; two classes by default."""
+    with rasterio.open(path, driver="GTiff") as dataset:
+        tag = dataset.tags().get("classes", "")
+    return next((name for name, known in SCHEMES.items() if json.dumps(known.names) == tag), "binary")

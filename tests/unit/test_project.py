@@ -6,6 +6,7 @@ import time
 from datetime import date
 
 import pytest
+import rasterio
 
 from core.errors import InputError, ScarpError, StorageError, UnknownNameError
 from core.project import Layer, add_layer, create, list_projects, open_project, register_demo
@@ -159,14 +160,14 @@ def test_projects_are_listed_by_name(tmp_path):
     assert list_projects(tmp_path / "none") == []
 
 
-def test_the_demo_has_its_image_first_and_is_made_once(tmp_path):
-    files = {}
-    for name in ("image_before", "image_after", "dem", "truth_binary"):
-        files[name] = tmp_path / f"{name}.tif"
-        files[name].write_bytes(b"x")
+def test_the_demo_has_its_image_first_and_is_made_once(tmp_path, make_raster):
+    files = {name: make_raster(f"{name}.tif") for name in ("image_before", "image_after", "dem", "truth_after")}
+    with rasterio.open(files["image_after"], "r+") as dataset:
+        dataset.update_tags(TIFFTAG_DATETIME="2023:10:21 11:55:00")
     project = register_demo(tmp_path, files)
     assert [layer.role for layer in project.layers] == ["image", "image", "dem", "truth"]
     assert project.path(project.of("image")[0]) == files["image_after"]
+    assert [layer.date for layer in project.of("image")] == ["2023-10-21", ""]
     assert register_demo(tmp_path, files) == project
 
 
