@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +15,13 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.enums import ColorInterp, Resampling
+from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 from rasterio.shutil import copy as copy_raster
-from rasterio.warp import reproject
 
 from core.config import CLASS_NODATA, scheme
 from core.errors import StorageError
-from core.landscape import Epoch, Landscape, landscape
+from core.landscape import Epoch, Landscape, Progress, landscape
 
 DEMO_SEED = 538
 GSD_M = 0.5
@@ -37,10 +35,10 @@ TAKEN = {"before": "2021:07:18 11:42:00", "after": "2023:10:21 11:55:00"}
 FILES = ("image_before", "image_after", "dem", "truth_before", "truth_after")
 MADE_BY = "SCARP_DEMO"
 
-Progress = Callable[[str, float], None]
 
 
-def build(folder: Path, *, seed: int = DEMO_SEED, size: int = 2048, progress: Progress | None = None) -> dict[str, Path]:
+def build(folder: Path, *, seed: int = DEMO_SEED, size: int = 2048,
+          progress: Progress | None = None) -> dict[str, Path]:
     """Make the demo's files; files of the same seed and size that are there already are kept.
 
     Args:
@@ -61,13 +59,12 @@ def build(folder: Path, *, seed: int = DEMO_SEED, size: int = 2048, progress: Pr
     if all(_is_made(path, made_by) for path in paths.values()):
         say("The demo is there already", 1.0)
         return paths
-    say("Shaping the valley", 0.0)
-    scene = landscape(seed, size, GSD_M, landslides=True)
+    scene = landscape(seed, size, GSD_M, landslides=True, progress=lambda stage, share: say(stage, 0.85 * share))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".demo-", dir=folder) as aside:
             for done, (name, path) in enumerate(paths.items()):
-                say(f"Writing {path.name}", 0.7 + 0.06 * done)
+                say(f"Writing {path.name}", 0.85 + 0.03 * done)
                 _write(Path(aside) / path.name, name, scene, made_by)
             for path in paths.values():
                 (Path(aside) / path.name).replace(path)
@@ -110,11 +107,11 @@ def _write(path: Path, name: str, scene: Landscape, made_by: str) -> None:
 
 def _coarse(dem: NDArray[np.float32]) -> NDArray[np.float32]:
     """Average elevation over the cells of the demo's DEM; the last row and column may reach over the edge."""
-    side = int(np.ceil(dem.shape[0] * GSD_M / DEM_CELL_M))
-    out = np.empty((1, side, side), np.float32)
-    reproject(dem[None], out, src_transform=_transform(GSD_M), dst_transform=_transform(DEM_CELL_M), src_crs=CRS_DEMO,
-              dst_crs=CRS_DEMO, dst_nodata=DEM_NODATA, resampling=Resampling.average)
-    return out
+    step = round(DEM_CELL_M / GSD_M)
+    side = -(-dem.shape[0] // step)
+    whole = np.full((side * step, side * step), np.nan)
+    whole[:dem.shape[0], :dem.shape[1]] = dem
+    return np.nanmean(whole.reshape(side, step, side, step), axis=(1, 3))[None].astype(np.float32)
 
 
 def _transform(gsd_m: float) -> Affine:
@@ -137,6 +134,6 @@ def _cog(path: Path, bands: NDArray[np.generic], gsd_m: float, tags: dict[str, s
             if table:
                 draft.write_colormap(1, table)
         with memory.open() as draft:
-            copy_raster(draft, path, driver="COG", compress="DEFLATE", level=6, blocksize=512, overviews="IGNORE_EXISTING",
-                        predictor="NO" if table else "FLOATING_POINT" if real else "STANDARD", num_threads=2,
-                        overview_resampling="MODE" if table else "AVERAGE")
+            copy_raster(draft, path, driver="COG", compress="DEFLATE", level=6, blocksize=512, num_threads=2,
+                        predictor="NO" if table else "FLOATING_POINT" if real else "STANDARD",
+                        overviews="IGNORE_EXISTING", overview_resampling="MODE" if table else "AVERAGE")

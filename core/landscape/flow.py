@@ -15,53 +15,50 @@ Order = NDArray[np.int64]
 
 
 @njit(cache=True, nogil=True)
-def _drain(z: F32, outlets: Mask, jitter: F32) -> tuple[Order, Order]:
-    """Flood from the outlets upwards; return the cells in that order and each one's receiver."""
+def _flood(z: F32, outlets: Mask) -> tuple[F32, Order, Order]:
+    """Rise from the outlets; return the level without hollows, the cells in order, and how each was reached."""
     rows, cols = z.shape
     level = z.copy().ravel()
-    state = np.zeros(rows * cols, np.uint8)
+    seen = outlets.copy().ravel()
     order = np.empty(rows * cols, np.int64)
-    receiver = np.empty(rows * cols, np.int64)
-    heap = [(np.float32(0), np.int64(0)) for _ in range(0)]
-    for cell in range(rows * cols):
-        receiver[cell] = cell
-        if outlets[cell // cols, cell % cols]:
-            state[cell] = 1
-            heapq.heappush(heap, (level[cell], np.int64(cell)))
+    receiver = np.arange(rows * cols)
+    heap = [(level[cell], cell) for cell in receiver[seen]]
+    heapq.heapify(heap)
     count = 0
     while len(heap) > 0:
-        _, cell = heapq.heappop(heap)
+        cell = heapq.heappop(heap)[1]
         order[count] = cell
         count += 1
         row, col = cell // cols, cell % cols
-        for drow in range(-1, 2):
-            for dcol in range(-1, 2):
-                r, c = row + drow, col + dcol
-                if r < 0 or c < 0 or r >= rows or c >= cols:
-                    continue
+        for r in range(max(row - 1, 0), min(row + 2, rows)):
+            for c in range(max(col - 1, 0), min(col + 2, cols)):
                 other = r * cols + c
-                if state[other] == 0:
-                    state[other] = 1
+                if not seen[other]:
+                    seen[other] = True
                     level[other] = max(level[other], level[cell] + np.float32(1e-3))
                     receiver[other] = cell
-                    heapq.heappush(heap, (level[other], np.int64(other)))
-    for k in range(count):
-        cell = order[k]
+                    heapq.heappush(heap, (level[other], other))
+    return level, order[:count], receiver
+
+
+@njit(cache=True, nogil=True)
+def _drain(z: F32, outlets: Mask, jitter: F32) -> tuple[Order, Order]:
+    """Return the cells from the outlets upwards, and the steepest lower neighbour of each."""
+    rows, cols = z.shape
+    level, order, receiver = _flood(z, outlets)
+    for cell in order:
         row, col = cell // cols, cell % cols
-        if outlets[row, col]:
-            continue
-        best = np.float32(0)
-        for drow in range(-1, 2):
-            for dcol in range(-1, 2):
-                r, c = row + drow, col + dcol
-                if (drow == 0 and dcol == 0) or r < 0 or c < 0 or r >= rows or c >= cols:
+        best = 0.0
+        for r in range(max(row - 1, 0), min(row + 2, rows)):
+            for c in range(max(col - 1, 0), min(col + 2, cols)):
+                fall = level[cell] - level[r * cols + c]
+                if fall <= 0 or outlets[row, col]:
                     continue
-                fall = (level[cell] - level[r * cols + c]) / math.sqrt(drow * drow + dcol * dcol)
-                fall *= 1 + np.float32(0.5) * jitter[r, c]
-                if fall > best and level[r * cols + c] < level[cell]:
+                fall *= (1 + 0.5 * jitter[r, c]) / math.sqrt((r - row) ** 2 + (c - col) ** 2)
+                if fall > best:
                     best = fall
                     receiver[cell] = r * cols + c
-    return order[:count], receiver
+    return order, receiver
 
 
 @njit(cache=True, nogil=True)

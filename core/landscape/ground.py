@@ -46,7 +46,6 @@ class Ground:
         track: float32 metres from the edge of a track, below 0 on it.
         trees: All possible trees.
         bushes: All possible bushes.
-        far: (rows, columns) float32 elevation of the land around, for far shadows.
     """
 
     dem: F32
@@ -174,9 +173,9 @@ def lay(relief: Relief, places: Places, traits: Traits, seed: int) -> Ground:
     material[frame.up(places.quarry) + 0.03 * fine > 0.5] = M.QUARRY
     cones = np.clip(np.full(shape, traits.conifer, np.float32) + 0.25 * coarse, 0, 1)
     return Ground(
-        dem, material, forest, shrub, coarse, middle, fine, streak, farm, parcel, angles, hedge & farm & ~terraced, riser,
-        channel, frame.up(places.river_m), frame.up(places.belt_m), _distances(places, relief, paved=True),
-        _distances(places, relief, paved=False) + 0.35 * fine,
-        plant(frame.size, gsd, cones, rng, spacing_m=3.5, radius_m=2.5, height_m=11.0),
-        plant(frame.size, gsd, np.zeros(shape, np.float32), rng, spacing_m=2.4, radius_m=0.95, height_m=1.5),
-    )
+        dem=dem, material=material, forest=forest, shrub=shrub, coarse=coarse, middle=middle, fine=fine, streak=streak,
+        farm=farm, parcel=parcel, row_angle=angles, hedge=hedge & farm & ~terraced, riser=riser, channel=channel,
+        river=frame.up(places.river_m), belt=frame.up(places.belt_m),
+        paved=_distances(places, relief, paved=True), track=_distances(places, relief, paved=False) + 0.35 * fine,
+        trees=plant(frame.size, gsd, cones, rng, spacing_m=3.5, radius_m=2.5, height_m=11.0),
+        bushes=plant(frame.size, gsd, np.zeros_like(cones), rng, spacing_m=2.4, radius_m=0.95, height_m=1.5))

@@ -18,13 +18,13 @@ def _cast(surface: F32, drow: float, dcol: float, climb: float, steps: int, soft
     lit = np.ones((rows, cols), np.float32)
     for r in range(rows):
         for c in range(cols):
-            start, worst, distance = surface[r, c], np.float32(-1e9), 0.0
+            start, worst, distance = float(surface[r, c]), -1e9, 0.0
             for k in range(steps):
                 distance += 1.0 if k < double_after else 2.0
                 y, x = int(r + 0.5 + drow * distance), int(c + 0.5 + dcol * distance)
                 if r + drow * distance < 0 or c + dcol * distance < 0 or y >= rows or x >= cols:
                     break
-                worst = max(worst, surface[y, x] - start - np.float32(climb * distance))
+                worst = max(worst, surface[y, x] - start - climb * distance)
             if worst > 0:
                 lit[r, c] = max(0.0, 1.0 - worst / soft)
     return lit
@@ -63,11 +63,17 @@ def sunlight(dy: F32, dx: F32, season: Season) -> F32:
 
 def gradient(z: F32, pixel_m: float) -> tuple[F32, F32]:
     """Return rise per metre down and to the right, central differences."""
-    dy, dx = np.gradient(z, np.float32(pixel_m))
-    return dy, dx
+    down, right = (np.asarray(np.gradient(z, axis=axis) / pixel_m, np.float32) for axis in (0, 1))
+    return down, right
 
 
 def openness(surface: F32, pixel_m: float, radius_m: float, depth_m: float) -> F32:
     """Return how much sky is seen, 0 to 1: little in hollows between crowns and beside walls."""
     below = gaussian_filter(surface, radius_m / pixel_m, truncate=2.5) - surface
     return (1 / (1 + np.exp(np.clip(below / np.float32(depth_m), -8, 8)))).astype(np.float32)
+
+
+def steepness(z: F32, cell_m: float, soften_m: float) -> F32:
+    """Return rise over run of softened ground."""
+    gy, gx = np.gradient(gaussian_filter(z, soften_m / cell_m), cell_m)
+    return np.hypot(gy, gx).astype(np.float32)

@@ -60,6 +60,10 @@ ROUGHNESS_M[[M.SHRUB, M.SLIDE_GREEN, M.GRAVEL, M.QUARRY, M.SOIL]] = 0.28, 0.22, 
 ROUGHNESS_M[[M.FOREST_FLOOR, M.MEADOW, M.CROP, M.PLOUGHED, M.CUT, M.RISER]] = 0.2, 0.09, 0.08, 0.08, 0.2, 0.2
 
 
+LOOSE = np.isin(list(M), (M.SCAR, M.DEBRIS, M.DEPOSIT, M.GRAVEL))
+"""(materials,) bool: stones and earth without large bumps."""
+
+
 def reflectance(traits: Traits, season: Season) -> F32:
     """Return (materials, 4) reflectance in red, green, blue, near infrared for a place and a date."""
     fresh = np.array(LITHOLOGIES[traits.lithology], np.float32)

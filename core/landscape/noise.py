@@ -1,4 +1,4 @@
-"""Seeded noise, resampling and small numeric helpers. Lengths are in pixels of the array made, unless a name says metres."""
+"""Seeded noise, resampling and small numeric helpers. Lengths are in pixels of the array made."""
 
 from __future__ import annotations
 

@@ -6,13 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
-from scipy.spatial import cKDTree
 
 from core.landscape.flow import catchment_m2, erode
-from core.landscape.noise import F32, Mask, fbm, resample, smoothstep, stream, wave
+from core.landscape.noise import F32, Mask, fbm, resample, smoothstep, stream
 from core.landscape.traits import Traits
+from core.landscape.valley import Axis, Valley
 
 PIXELS_A_CELL = 4
 MARGIN = 24
@@ -51,25 +50,6 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Axis:
-    """The middle of the valley, point by point down it; all arrays are (points,) float64.
-
-    Attributes:
-        row: On the base grid.
-        col: On the base grid.
-        along_m: Distance down the valley.
-        half_m: Half width of the valley floor.
-        turn: Direction, radians from the column axis towards the rows.
-    """
-
-    row: NDArray[np.float64]
-    col: NDArray[np.float64]
-    along_m: NDArray[np.float64]
-    half_m: NDArray[np.float64]
-    turn: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
 class Relief:
     """The bare land on the base grid, before people.
 
@@ -103,32 +83,6 @@ class Relief:
         return self.z - self.floor_z
 
 
-class _Valley:
-    """The valley's axis, and where any place lies against it."""
-
-    def __init__(self, traits: Traits, side_m: float, rng: np.random.Generator) -> None:
-        t = np.arange(-0.8 * side_m, 0.8 * side_m, 4.0)
-        angle = rng.uniform(0, 2 * np.pi)
-        swing = rng.uniform(50, 110) * wave(t, rng, rng.uniform(750, 1200), 3)
-        self.y = side_m / 2 + t * math.sin(angle) + swing * math.cos(angle)
-        self.x = side_m / 2 + t * math.cos(angle) - swing * math.sin(angle)
-        self.along = np.concatenate([[0], np.cumsum(np.hypot(np.diff(self.y), np.diff(self.x)))])
-        self.half = traits.floor_m * (1 + 0.45 * wave(self.along, rng, 700, 4))
-        self.z = rng.uniform(1400, 2600) - rng.uniform(0.008, 0.025) * self.along
-        self.turn = np.unwrap(np.arctan2(np.gradient(self.y), np.gradient(self.x)))
-        self.tree = cKDTree(np.stack([self.y, self.x], 1))
-
-    def locate(self, yy: F32, xx: F32) -> tuple[F32, F32, F32, F32]:
-        """Return along, signed across, floor half width and floor elevation of places."""
-        _, index = self.tree.query(np.stack([yy.ravel(), xx.ravel()], 1), workers=1)
-        dy, dx = yy.ravel() - self.y[index], xx.ravel() - self.x[index]
-        c, s = np.cos(self.turn[index]), np.sin(self.turn[index])
-        along = self.along[index] + dx * c + dy * s
-        across = np.where(dy * c - dx * s < 0, -1, 1) * np.hypot(dy, dx)
-        fields = (along, across, self.half[index], self.z[index])
-        return tuple(np.asarray(f, np.float32).reshape(yy.shape) for f in fields)  # type: ignore[return-value]
-
-
 def build(traits: Traits, seed: int, size: int, gsd_m: float) -> Relief:
     """Model the land around a scene.
 
@@ -145,7 +99,7 @@ def build(traits: Traits, seed: int, size: int, gsd_m: float) -> Relief:
     extent_m = size * gsd_m
     count = math.ceil(max(2000.0, 1.5 * extent_m + 2 * MARGIN * base_m) / coarse_m)
     side_m = count * coarse_m
-    valley = _Valley(traits, side_m, rng)
+    valley = Valley(traits, side_m, rng)
 
     z, hard = _carve(valley, traits, count, coarse_m, rng)
     centre = _centre(valley, traits, extent_m, side_m, rng)
@@ -166,30 +120,32 @@ def build(traits: Traits, seed: int, size: int, gsd_m: float) -> Relief:
     z, along, across, half, floor_z = (f[cut] for f in (z, along, across, half, floor_z))
     drains = np.abs(across) <= half
     drains[[0, -1]], drains[:, [0, -1]] = True, True
-    axis = Axis((valley.y - origin[0]) / base_m, (valley.x - origin[1]) / base_m, valley.along, valley.half, valley.turn)
     return Relief(Frame(size, gsd_m, origin, side), z, along, across, half, floor_z,
-                  catchment_m2(z, drains, base_m, rng), wide_z, wide_m, axis)
+                  catchment_m2(z, drains, base_m, rng), wide_z, wide_m,
+                  valley.axis(origin, base_m))
 
 
-def _carve(valley: _Valley, traits: Traits, count: int, cell_m: float, rng: np.random.Generator) -> tuple[F32, F32]:
+def _carve(valley: Valley, traits: Traits, count: int, cell_m: float, rng: np.random.Generator) -> tuple[F32, F32]:
     """Raise the land and let it wear down to the valley; return elevation and hardness.
 
     The cells are worn on a bent grid, and bent back after, so that the eight flow directions of a cell do not show.
     """
     shape = (count, count)
-    bend = [sum(a / cell_m * fbm(shape, p / cell_m, rng, octaves=2) for a, p in ((30, 420), (10, 120))) for _ in "yx"]
-    rows, cols = np.indices(shape).astype(np.float32)
-    _, across, half, floor_z = valley.locate((rows + bend[0] + 0.5) * cell_m, (cols + bend[1] + 0.5) * cell_m)
+    bend = [np.float32(30 / cell_m) * fbm(shape, 420 / cell_m, rng, octaves=2)
+            + np.float32(10 / cell_m) * fbm(shape, 120 / cell_m, rng, octaves=2) for _ in "yx"]
+    rows, cols = np.indices(shape, np.float32)
+    metre = np.float32(cell_m)
+    _, across, half, floor_z = valley.locate((rows + bend[0] + 0.5) * metre, (cols + bend[1] + 0.5) * metre)
     beyond = np.maximum(np.abs(across) - half, 0)
-    z = floor_z + 0.12 * beyond + np.where(beyond > 0, 25 * np.abs(fbm(shape, 500 / cell_m, rng)), 0)
+    rough = 25 * np.abs(fbm(shape, 500 / cell_m, rng))
     outlets = beyond <= 0
     edge = np.ones_like(outlets)
     edge[1:-1, 1:-1] = False
-    z = np.where(edge, floor_z + 0.1 * beyond, z).astype(np.float32)
+    z = floor_z + np.where(edge, 0.1 * beyond, 0.12 * beyond + np.where(outlets, 0, rough)).astype(np.float32)
     hard = fbm(shape, 420 / cell_m, rng, octaves=3)
     k = 0.13 * math.tan(math.radians(32)) / math.tan(math.radians(traits.steep_deg))
     z = erode(z, outlets | edge, cell_m, rng, steps=70, k=k, uplift_m=6.0, steepest=_limit(traits, hard))
-    y, x = rows, cols
+    y, x = rows.astype(np.float32), cols.astype(np.float32)
     for _ in range(4):
         y, x = rows - _at(bend[0], y, x), cols - _at(bend[1], y, x)
     return _at(z, y, x, order=2), _at(hard, y, x)
@@ -211,7 +167,7 @@ def _limit(traits: Traits, hard: F32) -> F32:
     return np.tan(np.radians(np.clip(traits.steep_deg + 5 * hard, 18, 58))).astype(np.float32)
 
 
-def _centre(valley: _Valley, traits: Traits, extent_m: float, side_m: float,
+def _centre(valley: Valley, traits: Traits, extent_m: float, side_m: float,
             rng: np.random.Generator) -> tuple[float, float]:
     """Put the scene beside the valley's axis, inside the modelled land."""
     room = (side_m - extent_m) / 2
@@ -241,11 +197,11 @@ def _refine(z: F32, hard: F32, across: F32, half: F32, floor_z: F32, traits: Tra
     side = smoothstep(0, 40, beyond)
     gy, gx = np.gradient(gaussian_filter(z, 2), cell_m)
     rough = smoothstep(0.15, 0.7, np.hypot(gy, gx).astype(np.float32))
-    z = z + side * (0.25 + rough) * cell_m * 0.3 * fbm(z.shape, 64 / cell_m, rng, octaves=5, gain=0.55)
+    z = z + side * (0.25 + rough) * np.float32(0.3 * cell_m) * fbm(z.shape, 64 / cell_m, rng, octaves=5, gain=0.55)
     outlets: Mask = beyond <= 0
     edge = np.zeros_like(outlets)
     edge[[0, -1]], edge[:, [0, -1]] = True, True
-    z = np.where(outlets, floor_z, z).astype(np.float32)
+    z[outlets] = floor_z[outlets]
     z = erode(z, outlets | edge, cell_m, rng, steps=6, k=0.012, steepest=_limit(traits, hard) * 2.2, diffusion=0.3)
     apron = (1 - smoothstep(0, 45, np.abs(beyond))) * 0.85
     return (z + apron * (gaussian_filter(z, 10 / cell_m) - z)).astype(np.float32)

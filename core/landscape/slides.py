@@ -39,6 +39,11 @@ class Slide:
     green_after: float
 
     @property
+    def is_new(self) -> bool:
+        """Whether it fell between the two dates."""
+        return bool(self.before.max() <= 0)
+
+    @property
     def window(self) -> tuple[slice, slice]:
         """Its place on the base grid."""
         rows, cols = self.before.shape

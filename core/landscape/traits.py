@@ -100,14 +100,15 @@ def draw(seed: int, extent_m: float, landslides: bool | None) -> Traits:
     river = rng.uniform(5, 13) if rng.random() < 0.8 else 0.0
     forest = float(rng.choice([rng.uniform(0.15, 0.45), rng.uniform(0.5, 0.9)]))
     lithology = str(rng.choice(list(LITHOLOGIES)))
-    bare_of_slides = rng.random() < 0.12
-    slides = 0.0 if landslides is False or (landslides is None and bare_of_slides) else float(rng.uniform(14, 45))
+    unstable = bool(rng.random() >= 0.12)
+    slides = float(rng.uniform(14, 45)) * (unstable if landslides is None else landslides)
     near = min(0.30, 260.0 / extent_m)
     return Traits(
         steep_deg=float(steep), floor_m=float(rng.uniform(28, 75)), river_m=float(river), forest=forest,
         conifer=float(rng.choice([rng.uniform(0.7, 1.0), rng.uniform(0.0, 0.35)])),
         treeline_m=float(rng.uniform(260, 900)), shade_bias=float(rng.uniform(0.1, 1.0)), lithology=lithology,
-        rock_deg=float(max(rng.uniform(38, 44), steep + rng.uniform(8, 14))), village=bool(rng.random() < 0.7), quarry=bool(rng.random() < 0.35),
+        rock_deg=float(max(rng.uniform(38, 44), steep + rng.uniform(8, 14))),
+        village=bool(rng.random() < 0.7), quarry=bool(rng.random() < 0.35),
         farmed=float(rng.uniform(0.1, 0.9)), slides=slides, offset=float(rng.uniform(-near, near)),
         before=_season(rng, late=False), after=_season(rng, late=True),
     )
