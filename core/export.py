@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import fields
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyogrio
@@ -50,9 +51,9 @@ def write_outlines(path: Path, records: Sequence[OutlineRecord], crs: CRS, *, mo
     try:
         aside.unlink(missing_ok=True)
         pyogrio.raw.write(
-            aside, geometry=shapely.to_wkb(columns.pop("geometry")[0]), fields=list(columns),
-            field_data=[values for values, _ in columns.values()], field_mask=[mask for _, mask in columns.values()],
-            layer=LAYER, driver="GPKG", geometry_type="MultiPolygon", promote_to_multi=True, crs=crs.to_wkt(),
+            aside, geometry=shapely.to_wkb(columns.pop("geometry")), fields=list(columns),
+            field_data=list(columns.values()), nan_as_null=True, layer=LAYER, driver="GPKG",
+            geometry_type="MultiPolygon", promote_to_multi=True, crs=crs.to_wkt(),
             layer_options={"DESCRIPTION": f"Landslides found by {model}"})
         with closing(sqlite3.connect(aside)) as connection, connection:
             _add_style(connection)
@@ -74,27 +75,15 @@ def _size_then_place(record: OutlineRecord) -> tuple[float, float, float]:
     return -measured.area_m2, measured.lon, measured.lat
 
 
-Column = tuple[NDArray[np.generic], NDArray[np.bool_]]
-"""Values of a column, and where they are NULL."""
-
-
-def _columns(records: list[OutlineRecord], model: str, image_date: date | None) -> dict[str, Column]:
-    """Return the columns, typed also where there is no record, the geometry first."""
+def _columns(records: list[OutlineRecord], model: str, image_date: date | None) -> dict[str, NDArray[Any]]:
+    """Return the columns, typed also where there is no record, the geometry first; NaN and NaT stand for NULL."""
     count = len(records)
-    known, unknown = np.zeros(count, bool), np.ones(count, bool)
     geometry = np.empty(count, object)
     geometry[:] = [polygon for polygon, _ in records]
-    columns: dict[str, Column] = {"geometry": (geometry, known), "id": (np.arange(1, count + 1, dtype=np.int32), known)}
-    for name in (f.name for f in fields(Measured)):
-        values = [getattr(measured, name) for _, measured in records]
-        if name == "length_from":
-            columns[name] = np.array(values, object), known
-        else:
-            columns[name] = np.array(values, np.float64), np.array([v is None for v in values], bool)
-    columns["model"] = np.full(count, model, object), known
-    columns["image_date"] = (np.full(count, image_date or "NaT", "datetime64[D]"),
-                             known if image_date else unknown)
-    return columns
+    measured = {f.name: np.array([getattr(m, f.name) for _, m in records],
+                                 object if f.name == "length_from" else np.float64) for f in fields(Measured)}
+    return {"geometry": geometry, "id": np.arange(1, count + 1, dtype=np.int32), **measured,
+            "model": np.full(count, model, object), "image_date": np.full(count, image_date or "NaT", "datetime64[D]")}
 
 
 def _fsync(path: Path) -> None:

@@ -43,9 +43,12 @@ def test_the_largest_comes_first_and_unknown_is_null(tmp_path):
     assert table.geometry.area.tolist() == [81, 25, 9] and set(table.geom_type) == {"MultiPolygon"}
     assert table.crs == "EPSG:32648" and set(table["model"]) == {"fstf_net_lite"}
     assert table["image_date"].dt.date.tolist() == [date(2017, 8, 9)] * 3
-    with closing(sqlite3.connect(path)) as connection:
-        rows = connection.execute("SELECT drop_m, reach_angle_deg FROM landslides ORDER BY id").fetchall()
-    assert rows == [(0.0, None), (None, None), (None, None)]
+    write_outlines(tmp_path / "undated.gpkg", [record(5)], UTM, model="m")
+    with closing(sqlite3.connect(path)) as dated, closing(sqlite3.connect(tmp_path / "undated.gpkg")) as undated:
+        rows = dated.execute("SELECT drop_m, reach_angle_deg, image_date FROM landslides ORDER BY id").fetchall()
+        dates = undated.execute("SELECT image_date FROM landslides").fetchall()
+    assert rows == [(0.0, None, "2017-08-09"), (None, None, "2017-08-09"), (None, None, "2017-08-09")]
+    assert dates == [(None,)]
 
 
 def test_order_does_not_depend_on_the_records_order(tmp_path):
@@ -71,6 +74,15 @@ def test_an_old_file_is_replaced_and_nothing_else_is_left(tmp_path):
         write_outlines(path, [(MultiPolygon([record(side)[0]]), record(side)[1])], UTM, model="m")
     assert read(path)["area_m2"].tolist() == [49]
     assert [p.name for p in tmp_path.iterdir()] == ["landslides.gpkg"]
+
+
+def test_a_reader_of_the_old_file_keeps_it_whole(tmp_path):
+    path = tmp_path / "landslides.gpkg"
+    write_outlines(path, [record(5)], UTM, model="m")
+    before = path.read_bytes()
+    with path.open("rb") as reader:
+        write_outlines(path, [record(7)], UTM, model="m")
+        assert reader.read() == before != path.read_bytes()
 
 
 def test_a_missing_folder_is_a_storage_error_without_the_servers_path(tmp_path):

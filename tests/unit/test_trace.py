@@ -48,6 +48,11 @@ def test_a_part_in_a_hole_does_not_take_the_hole():
     assert [len(part.interiors) for part in polygon.geoms] == [1, 1]
 
 
+def test_a_hole_is_its_own_parts_whatever_the_order_of_sizes():
+    polygon = polygonise(drawn("##.....", "##.####", "...#..#", "...#..#", "...####"))
+    assert polygon.is_valid and [(part.area, len(part.interiors)) for part in polygon.geoms] == [(4, 0), (12, 1)]
+
+
 def test_a_mask_that_is_not_contiguous_is_read_right():
     mask = np.zeros((8, 12), bool)
     mask[2:4, 4:10] = True
