@@ -246,7 +246,7 @@ def add_layer(project: Project, role: str, path: Path, title: str, date: str = "
 DEMO = {
     "image_after": ("image", "After the event"), "image_before": ("image", "Before the event"),
     "dem": ("dem", "Elevation"),
-    "truth_after": ("truth", "Reference, after"), "truth_before": ("truth", "Reference, before"),
+    "truth_after": ("truth", "After the event"), "truth_before": ("truth", "Before the event"),
 }
 """Roles and titles of the demo's rasters, in the order they are added."""
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import streamlit as st
 from core.config import SCHEMES
 from core.display import relief
 from core.grid import Grid
-from core.project import Project, Run
+from core.project import Layer, Project, Run
 from core.styles import PROBABILITY_RAMP, SLOPE_RAMP, SLOPE_TOP_DEG, Style, image_style
 from core.tiles import tile_url, vector_url
 from core.tokens import signer
@@ -20,6 +21,99 @@ from ui.settings import projects_root
 Bounds = tuple[float, float, float, float]
 _EQUATOR_M = 156_543.034
 _MAX_ZOOM = 23
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a raster appears in the list of layers and on the map, until the user changes it.
+
+    Attributes:
+        slot: What the browser remembers its visibility by; the same for every detection.
+        group: Heading in the list.
+        title: Name in the list.
+        style: Bands and colours.
+        visible: Whether it shows at first.
+        opacity: 0 to 1.
+        legend: Its classes, or a ramp with what its ends mean.
+        kind: Format of its tiles.
+    """
+
+    slot: str
+    group: str
+    title: str
+    style: Style
+    visible: bool = False
+    opacity: float = 1.0
+    legend: dict[str, Any] | None = None
+    kind: str = "png"
+
+
+SLOPE = Look("slope", "Terrain", "Slope", Style("slope"), opacity=0.75,
+             legend={"ramp": SLOPE_RAMP, "low": "0°", "high": f"{SLOPE_TOP_DEG:.0f}° and more"})
+HILLSHADE = Look("hillshade", "Terrain", "Hillshade", Style())
+PROBABILITY = Look("probability", "Detection", "Landslide probability", Style("probability"), opacity=0.8,
+                   legend={"ramp": PROBABILITY_RAMP, "low": "0", "high": "1"})
+
+
+def bounds_of(path: Path) -> Bounds:
+    """Return a raster's (west, south, east, north) in degrees."""
+    return _place(path, path.stat().st_mtime_ns)[0]
+
+
+def map_layers(project: Project, run: Run | None) -> list[dict[str, Any]]:
+    """Return the layers of a project and of one of its detections, top first."""
+    layers = _detection(run) if run else []
+    for layer in project.of("truth"):
+        path = project.path(layer)
+        scheme = _scheme_of(path, path.stat().st_mtime_ns)
+        layers.append(_raster(path, _classes(f"truth-{layer.id}", "Reference", _title(layer), scheme, opacity=0.7)))
+    for layer in project.of("dem")[:1]:
+        made = relief(project.path(layer), project.folder / "derived")
+        layers += [_raster(made["slope"], SLOPE), _raster(made["hillshade"], HILLSHADE)]
+    for number, layer in enumerate(project.of("image")):
+        path = project.path(layer)
+        style = _style_of(path, path.stat().st_mtime_ns)
+        look = Look(f"image-{layer.id}", "Imagery", _title(layer), style, visible=number == 0, kind="webp")
+        layers.append(_raster(path, look))
+    return layers
+
+
+def _title(layer: Layer) -> str:
+    return f"{layer.title}, {layer.date}" if layer.date else layer.title
+
+
+def _detection(run: Run) -> list[dict[str, Any]]:
+    """Return the outlines, classes and probability of a detection, as far as they are there."""
+    scheme = next((name for name, known in SCHEMES.items() if known.names == run.classes), "binary")
+    colour = SCHEMES[scheme].colours[SCHEMES[scheme].landslide]
+    layers: list[dict[str, Any]] = []
+    outlines = run.folder / "landslides.gpkg"
+    if outlines.is_file():
+        layers.append({
+            "kind": "outlines", "slot": "outlines", "id": f"outlines-{run.id}", "group": "Detection",
+            "title": "Landslide outlines", "url": vector_url(signer(projects_root()), outlines, colour),
+            "visible": True, "opacity": 1.0, "legend": {"classes": [{"name": "detected landslide", "colour": colour}]}})
+    classes = _classes("classes", "Detection", "Class map", scheme, visible=True, opacity=0.35)
+    for file, look in (("classes.tif", classes), ("probability.tif", PROBABILITY)):
+        if (run.folder / file).is_file():
+            layers.append(_raster(run.folder / file, look, f"{look.slot}-{run.id}"))
+    return layers
+
+
+def _classes(slot: str, group: str, title: str, scheme: str, *, visible: bool = False, opacity: float) -> Look:
+    known = SCHEMES[scheme]
+    legend = [{"name": name, "colour": colour} for name, colour in zip(known.names, known.colours, strict=True)
+              if name != "other"]
+    return Look(slot, group, title, Style(f"classes:{scheme}"), visible, opacity, {"classes": legend})
+
+
+def _raster(path: Path, look: Look, name: str = "") -> dict[str, Any]:
+    """Return what the map needs to know of a raster; another ``name`` is another source."""
+    bounds, zoom = _place(path, path.stat().st_mtime_ns)
+    return {"kind": "raster", "slot": look.slot, "id": name or look.slot, "group": look.group, "title": look.title,
+            "url": tile_url(signer(projects_root()), path, look.style, look.kind), "bounds": bounds, "minzoom": 0,
+            "maxzoom": zoom, "visible": look.visible, "opacity": look.opacity, "legend": look.legend,
+            "nearest": look.style.name.startswith("classes")}
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -33,76 +127,12 @@ def _place(path: Path, changed: int) -> tuple[Bounds, int]:
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _image_style(path: Path, changed: int) -> Style:
+def _style_of(path: Path, changed: int) -> Style:
     return image_style(path)
 
 
-def bounds_of(path: Path) -> Bounds:
-    """Return a raster's (west, south, east, north) in degrees."""
-    return _place(path, path.stat().st_mtime_ns)[0]
-
-
-def map_layers(project: Project, run: Run | None) -> list[dict[str, Any]]:
-    """Return the layers of a project and of one of its detections, top first."""
-    layers = _run_layers(run) if run else []
-    for layer in project.of("truth"):
-        path = project.path(layer)
-        scheme = _scheme(path, path.stat().st_mtime_ns)
-        layers.append(_raster(path, f"truth-{layer.id}", layer.title, Style(f"classes:{scheme}"), visible=False,
-                              opacity=0.7, legend=_classes(scheme)))
-    for layer in project.of("dem")[:1]:
-        made = relief(project.path(layer), project.folder / "derived")
-        layers.append(_raster(made["slope"], "slope", "Slope", Style("slope"), visible=False, opacity=0.75,
-                              legend={"ramp": SLOPE_RAMP, "low": "0°", "high": f"{SLOPE_TOP_DEG:.0f}° and more"}))
-        layers.append(_raster(made["hillshade"], "hillshade", "Hillshade", Style(), visible=False, opacity=1.0))
-    for number, layer in enumerate(project.of("image")):
-        path = project.path(layer)
-        title = f"{layer.title}, {layer.date}" if layer.date else layer.title
-        layers.append(_raster(path, f"image-{layer.id}", title, _image_style(path, path.stat().st_mtime_ns),
-                              visible=number == 0, opacity=1.0, kind="webp"))
-    return layers
-
-
-def _run_layers(run: Run) -> list[dict[str, Any]]:
-    """Return the outlines, classes and probability of a detection."""
-    scheme = next((name for name, known in SCHEMES.items() if known.names == run.classes), "binary")
-    known = SCHEMES[scheme]
-    colour = known.colours[known.landslide]
-    layers: list[dict[str, Any]] = []
-    outlines, classes = run.folder / "landslides.gpkg", run.folder / "classes.tif"
-    probability = run.folder / "probability.tif"
-    if outlines.is_file():
-        layers.append({"kind": "outlines", "slot": "outlines", "id": f"outlines-{run.id}",
-                       "title": "Landslide outlines", "visible": True, "opacity": 1.0,
-                       "url": vector_url(signer(projects_root()), outlines, colour),
-                       "legend": {"classes": [{"name": "detected landslide", "colour": colour}]}})
-    if classes.is_file():
-        layers.append(_raster(classes, "classes", "Class map", Style(f"classes:{scheme}"), visible=True, opacity=0.45,
-                              legend=_classes(scheme), name=f"classes-{run.id}"))
-    if probability.is_file():
-        layers.append(_raster(probability, "probability", "Landslide probability", Style("probability"), visible=False,
-                              opacity=0.8, name=f"probability-{run.id}",
-                              legend={"ramp": PROBABILITY_RAMP, "low": "0", "high": "1"}))
-    return layers
-
-
-def _raster(path: Path, slot: str, title: str, style: Style, *, visible: bool, opacity: float, kind: str = "png",
-            legend: dict[str, Any] | None = None, name: str = "") -> dict[str, Any]:
-    """Describe one raster layer; ``slot`` is what the browser remembers its visibility by."""
-    bounds, zoom = _place(path, path.stat().st_mtime_ns)
-    return {"kind": "raster", "slot": slot, "id": name or slot, "title": title, "bounds": bounds, "minzoom": 0,
-            "maxzoom": zoom, "url": tile_url(signer(projects_root()), path, style, kind), "visible": visible,
-            "opacity": opacity, "nearest": style.name.startswith("classes"), "legend": legend}
-
-
-def _classes(scheme: str) -> dict[str, Any]:
-    known = SCHEMES[scheme]
-    pairs = zip(known.names, known.colours, strict=True)
-    return {"classes": [{"name": name, "colour": colour} for name, colour in pairs if name != "other"]}
-
-
 @st.cache_data(max_entries=64, show_spinner=False)
-def _scheme(path: Path, changed: int) -> str:
+def _scheme_of(path: Path, changed: int) -> str:
     """Return the class scheme that a reference's tag names; two classes by default."""
     with rasterio.open(path, driver="GTiff") as dataset:
         tag = dataset.tags().get("classes", "")

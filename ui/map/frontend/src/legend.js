@@ -12,7 +12,10 @@ export function layerCard(root, memory, onChange) {
     const key = JSON.stringify(layers.map(({ url, ...rest }) => rest));
     if (key === drawn) return;
     drawn = key;
-    list.replaceChildren(...layers.map((layer) => row(layer, onChange)));
+    list.replaceChildren(...layers.flatMap((layer, at) => [
+      ...(layer.group === layers[at - 1]?.group ? [] : [el('h4', {}, layer.group)]),
+      row(layer, onChange),
+    ]));
   };
 }
 
