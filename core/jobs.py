@@ -99,13 +99,16 @@ class Job:
         return self.state in (State.RUNNING, State.STOPPING)
 
     def log_tail(self, lines: int = 20) -> str:
-        """Return the last lines that the command printed."""
+        """Return the last lines that the command printed, without the places of the project and of the program."""
         try:
             with (self.folder / "log.txt").open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - 16_384))
-                return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+                text = file.read().decode(errors="replace")
         except OSError:
             return ""
+        for place in (self.folder.parent.parent, _ROOT):
+            text = text.replace(f"{place}/", "")
+        return "\n".join(text.splitlines()[-lines:])
 
 
 def submit(folder: Path, kind: str, title: str, command: Sequence[str], params: Mapping[str, Any]) -> Job:

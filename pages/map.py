@@ -33,7 +33,7 @@ if project is None or not project.of("image"):
 run = shown_run(project)
 with st.sidebar:
     project_head(project)
-    st.session_state.setdefault(state.TAB, TABS[0])
+    st.session_state[state.TAB] = st.session_state.pop(state.NEXT_TAB, None) or state.get(state.TAB, TABS[0])
     tab = st.segmented_control("Panel", TABS, key=state.TAB, required=True, width="stretch",
                                label_visibility="collapsed")
     if tab == "Detect":

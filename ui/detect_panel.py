@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.jobs import jobs, submit_detect
+from core.jobs import State, jobs, submit_detect
 from core.project import Project
 from core.registry import ModelCard, list_models
 from core.vectors import area_m2
@@ -41,7 +41,7 @@ def detect_panel(project: Project) -> None:
             st.rerun()
     if busy:
         live_job(job)
-    elif job:
+    elif job and job.state is not State.DONE:  # what it made is in the other panel
         job_card(job)
 
 

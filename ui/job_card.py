@@ -15,8 +15,9 @@ def live_job(job: Job) -> None:
     """Show an active job and follow it; when it ends the whole page is drawn again, with what it made."""
     now = read(job.folder)
     if not now.active:
-        st.session_state[state.RUN] = None
-        state.select(None)
+        if now.state is State.DONE:
+            st.session_state.update({state.RUN: None, state.NEXT_TAB: "Landslides"})
+            state.select(None)
         st.rerun()
     job_card(now)
 

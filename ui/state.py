@@ -8,7 +8,7 @@ import streamlit as st
 from core.project import Project, list_projects
 from ui.settings import first_project, projects_root
 
-AREA, SELECTED, FLY, TAB, RUN, TURN = "area", "selected", "fly", "tab", "run", "turn"
+AREA, SELECTED, FLY, TAB, NEXT_TAB, RUN, TURN = "area", "selected", "fly", "tab", "next_tab", "run", "turn"
 _OF_PROJECT = (AREA, SELECTED, FLY, RUN)
 
 

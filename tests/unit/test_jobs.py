@@ -80,6 +80,12 @@ def test_a_failure_is_told_with_its_last_words(folder):
     assert job.log_tail(1) == "error: no such model"
 
 
+def test_the_log_names_no_place_of_the_server(folder):
+    code = f"print('results in {folder.parent}/runs/r1'); print('File {module._ROOT}/core/x.py')"
+    job = wait(start(folder, code), State.DONE)
+    assert job.log_tail() == "results in runs/r1\nFile core/x.py"
+
+
 def test_a_command_that_cannot_start_is_a_failure(folder):
     job = wait(submit(folder, "test", "T", ["/no/such/program"], {}), State.FAILED)
     assert "could not start" in job.log_tail()
