@@ -82,6 +82,7 @@ def landscape(seed: int, size: int = 2048, gsd_m: float = 0.5, *, landslides: bo
     say("Growing forests", 0.45)
     floor = ground.lay(land, marks, place, seed)
     say("Taking the two images", 0.65)
-    with ThreadPoolExecutor(2) as pool:
+    # A large scene is taken one date at a time, for its memory.
+    with ThreadPoolExecutor(2 if size <= 2048 else 1) as pool:
         before, after = pool.map(lambda later: take(floor, marks, found, land, place, seed, later), (False, True))
     return Landscape(seed, gsd_m, floor.dem, before, after)

@@ -141,8 +141,8 @@ def lay(relief: Relief, places: Places, traits: Traits, seed: int) -> Ground:
     material[shrub > 0.22] = M.SHRUB
     material[forest > 0.45] = M.FOREST_FLOOR
     up_steep = frame.up(steep)
-    worn = (0.9 * coarse + 0.5 * middle + smoothstep(20, 38, up_steep) * 1.2 - 2.2 * forest) > 1.65
-    material[binary_opening(worn & (up_steep > 14), iterations=2)] = M.SOIL
+    worn = (0.9 * coarse + 0.55 * middle + 0.35 * fine + smoothstep(20, 38, up_steep) * 1.2 - 2.2 * forest) > 1.65
+    material[binary_opening(worn & (up_steep > 14), iterations=1)] = M.SOIL
     cut = 0.5 + 0.16 * middle + 0.12 * fine + 0.08 * streak
     material[frame.up(scree) > cut] = M.SCREE
     bare_rock = frame.up(rock) > cut

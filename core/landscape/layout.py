@@ -177,13 +177,14 @@ def _slide(canvas: Canvas, patch: _Patch, slide: Slide, gsd_m: float, later: boo
         material[inside & (score > np.quantile(score[inside], 1 - green))] = M.SLIDE_GREEN
     thick = np.clip(0.02 * math.sqrt(inside.sum()) * gsd_m, 0.6, 4.0) * (0.4 if healed else 1)
     lift = thick * smoothstep(0, 5, depth) * (1.1 * smoothstep(0.6, 0.9, travel) - smoothstep(0.55, 0.1, travel))
-    tone = 0.95 + 0.05 * streak + 0.09 * coarse + 0.06 * middle
+    tone = 0.95 + 0.05 * streak + 0.06 * coarse + 0.06 * middle
     tone += 0.08 * smoothstep(0.25, 0, travel) - 0.10 * smoothstep(0.5, 1, travel)
     grown = material == M.SLIDE_GREEN
     for field, value in (
             (canvas.material, material), (canvas.ids, np.full(depth.shape, 0 if healed else slide.number)),
             (canvas.lift, canvas.lift[here] + lift + (0 if healed else 0.04) * streak),
-            (canvas.warm, 0.12 * coarse), (canvas.bright, np.clip(tone, 0.6, 1.4) * (0.95 if healed else 1)),
+            (canvas.warm, 0.05 * coarse + 0.03 * middle),
+            (canvas.bright, np.clip(tone, 0.6, 1.4) * (0.95 if healed else 1)),
             (canvas.forest, np.where(grown, 0.06, 0.10 if healed else 0)),
             (canvas.shrub, np.where(grown, 0.55, 0.5 if healed else 0.004))):
         field[here][inside] = value[inside]

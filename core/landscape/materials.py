@@ -76,7 +76,7 @@ def reflectance(traits: Traits, season: Season) -> F32:
     table = {
         M.FOREST_FLOOR: 0.6 * grass + 0.15 * soil, M.MEADOW: grass,
         M.SHRUB: np.array([0.055, 0.075, 0.038, 0.27]) * (1 - 0.3 * season.dryness) + 0.3 * season.dryness * straw,
-        M.CROP: 0.8 * lush + 0.2 * straw, M.PLOUGHED: 0.62 * soil, M.SOIL: 0.9 * soil,
+        M.CROP: 0.8 * lush + 0.2 * straw, M.PLOUGHED: 0.62 * soil, M.SOIL: 0.68 * soil + 0.22 * grass,
         M.ROCK: 0.40 * grey + 0.25 * fresh, M.SCREE: 0.40 * grey + 0.42 * fresh, M.GRAVEL: 0.50 * grey + 0.35 * fresh,
         M.WET_GRAVEL: 0.35 * grey + 0.2 * fresh, M.WATER: water, M.ASPHALT: np.array([0.155, 0.155, 0.155, 0.17]),
         M.TRACK: 0.9 * soil + 0.1 * fresh, M.ROOF: np.array([0.2, 0.2, 0.2, 0.24]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
@@ -12,6 +12,12 @@ from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filt
 
 from core.landscape.noise import F32, Mask, fbm, smoothstep, stream
 from core.landscape.traits import Traits
+
+FATES = ("new", "enlarged", "healed", "new", "same", "new", "new", "enlarged", "same", "healed")
+"""What becomes of landslides between the dates, in the order they are placed, over and over."""
+
+MOST = 60
+"""Landslides in one scene, at most."""
 
 
 @dataclass(frozen=True)
@@ -90,40 +96,62 @@ def _run(z: F32, cell_m: float, rows: NDArray[np.int64], cols: NDArray[np.int64]
     return visits
 
 
-def _footprint(z: F32, cell_m: float, start: tuple[int, int], area_m2: float, friction: float, barred: Mask,
-               rng: np.random.Generator) -> F32 | None:
-    """Return a field above 0 inside a landslide of about the given area, on the whole base grid; ``None`` if none."""
-    row, col = start
-    fall_y, fall_x = (-g for g in np.gradient(gaussian_filter(z, 1.5)))
-    down = np.array([fall_y[start], fall_x[start]]) / (math.hypot(fall_y[start], fall_x[start]) + 1e-6)
-    slender = math.exp(rng.uniform(math.log(1.8), math.log(5.5)))
-    wide = math.sqrt(area_m2 / slender) / cell_m
-    parcels = int(np.clip(area_m2 / cell_m**2 * 3, 250, 5000))
-    u, v = rng.uniform(-0.5, 0.5, parcels) * wide * 1.2, rng.normal(0, 0.27, parcels) * wide
-    rows = np.clip(row + u * down[0] - v * down[1], 2, z.shape[0] - 3).astype(np.int64)
-    cols = np.clip(col + u * down[1] + v * down[0], 2, z.shape[1] - 3).astype(np.int64)
-    same_way = fall_y[rows, cols] * down[0] + fall_x[rows, cols] * down[1] > 0.7 * np.hypot(
-        fall_y[rows, cols], fall_x[rows, cols])
-    if same_way.sum() < 0.3 * parcels:
-        return None
-    rows, cols = rows[same_way], cols[same_way]
-    parcels = len(rows)
-    mu = rng.normal(friction, 0.07, parcels).astype(np.float32)
-    draws = rng.random((parcels, int(6 + 1.15 * slender * wide)), np.float32)
-    z = gaussian_filter(z, min(0.12 * wide, 4.0))
-    visits = _run(z, cell_m, rows, cols, mu, draws, barred)
-    density = np.log1p(gaussian_filter(visits, 1.0))
-    need = round(area_m2 / cell_m**2)
-    positive = density[density > 0.05]
-    if positive.size < max(need // 2, 12):
-        return None
-    threshold = np.partition(positive, -min(need, positive.size))[-min(need, positive.size)]
-    field = gaussian_filter(density, 0.8) - threshold
-    parts, _ = label(field > 0)
-    here = parts[rows[0], cols[0]] or parts[row, col]
-    if here == 0:
-        return None
-    return np.where(parts == here, field, np.minimum(field, -0.05)).astype(np.float32)
+class _Slopes:
+    """The ground that landslides run over.
+
+    Args:
+        z: Base elevation.
+        cell_m: Base cell.
+        barred: Cells that no landslide enters.
+    """
+
+    def __init__(self, z: F32, cell_m: float, barred: Mask) -> None:
+        self.z, self.cell_m, self.barred = z, cell_m, barred.copy()
+        self.fall_y, self.fall_x = (-g for g in np.gradient(gaussian_filter(z, 1.5), cell_m))
+
+    def footprint(self, start: tuple[int, int], area_m2: float, friction: float,
+                  rng: np.random.Generator) -> F32 | None:
+        """Return a field above 0 inside a landslide of about the given area, on the whole grid; ``None`` if none."""
+        slender = math.exp(rng.uniform(math.log(1.8), math.log(5.5)))
+        wide = math.sqrt(area_m2 / slender) / self.cell_m
+        steps = int(6 + 1.15 * slender * wide)
+        sources = self._sources(start, wide, int(np.clip(area_m2 / self.cell_m**2 * 3, 250, 5000)), rng)
+        if sources is None:
+            return None
+        rows, cols = sources
+        mu = rng.normal(friction, 0.07, len(rows)).astype(np.float32)
+        draws = rng.random((len(rows), steps), np.float32)
+        reach = steps + 16
+        top, left = max(0, rows.min() - reach), max(0, cols.min() - reach)
+        near = (slice(top, rows.max() + reach), slice(left, cols.max() + reach))
+        z = gaussian_filter(self.z[near], min(0.12 * wide, 4.0))
+        visits = _run(z, self.cell_m, rows - top, cols - left, mu, draws, self.barred[near])
+        density = np.log1p(gaussian_filter(visits, 1.0))
+        need = round(area_m2 / self.cell_m**2)
+        positive = density[density > 0.05]
+        if positive.size < max(need // 2, 12):
+            return None
+        need = min(need, positive.size)
+        inside = gaussian_filter(density, 0.8) > np.partition(positive, -need)[-need]
+        parts, _ = label(inside)
+        here = parts[rows[0] - top, cols[0] - left] or parts[start[0] - top, start[1] - left]
+        if here == 0:
+            return None
+        field = np.full(self.z.shape, -1, np.float32)
+        field[near][parts == here] = 1
+        return field
+
+    def _sources(self, start: tuple[int, int], wide: float, parcels: int, rng: np.random.Generator
+                 ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Return cells that break off around the start and face the same way; ``None`` on a ridge."""
+        length = math.hypot(self.fall_y[start], self.fall_x[start]) + 1e-6
+        y, x = self.fall_y[start] / length, self.fall_x[start] / length
+        u, v = rng.uniform(-0.6, 0.6, parcels) * wide, rng.normal(0, 0.27, parcels) * wide
+        rows = np.clip(start[0] + u * y - v * x, 2, self.z.shape[0] - 3).astype(np.int64)
+        cols = np.clip(start[1] + u * x + v * y, 2, self.z.shape[1] - 3).astype(np.int64)
+        fall_y, fall_x = self.fall_y[rows, cols], self.fall_x[rows, cols]
+        same_way = fall_y * y + fall_x * x > 0.7 * np.hypot(fall_y, fall_x)
+        return (rows[same_way], cols[same_way]) if same_way.mean() >= 0.3 else None
 
 
 def _window(fields: list[F32]) -> tuple[slice, slice]:
@@ -141,6 +169,19 @@ def _signed_distance(inside: Mask) -> F32:
     return gaussian_filter(distance, 0.7).astype(np.float32)
 
 
+def _readiness(slopes: _Slopes, above_floor: F32, inner: tuple[slice, slice], rng: np.random.Generator) -> F32:
+    """Return how readily each cell breaks off: steep, hollow, in bad rock, and inside the scene."""
+    z, cell_m = slopes.z, slopes.cell_m
+    slope = np.degrees(np.arctan(np.hypot(slopes.fall_y, slopes.fall_x))).astype(np.float32)
+    hollow = gaussian_filter(z, 24 / cell_m) - z
+    ready = smoothstep(24, 34, slope) * smoothstep(8, 40, above_floor) * np.exp(
+        0.8 * np.clip(hollow / 4, -1.5, 1.5) + 0.9 * fbm(z.shape, 160 / cell_m, rng, octaves=2))
+    edge = 6
+    scene = np.zeros_like(ready)
+    scene[inner][edge:-edge, edge:-edge] = 1
+    return np.asarray(ready * scene, np.float32)
+
+
 def scatter(z: F32, above_floor: F32, cell_m: float, traits: Traits, seed: int, inner: tuple[slice, slice],
             barred: Mask) -> list[Slide]:
     """Place the landslides of both dates.
@@ -155,61 +196,50 @@ def scatter(z: F32, above_floor: F32, cell_m: float, traits: Traits, seed: int, 
         barred: Cells that a slide does not enter (water, houses).
     """
     rng = stream(seed, "slides")
-    gy, gx = np.gradient(gaussian_filter(z, 1.5), cell_m)
-    slope = np.degrees(np.arctan(np.hypot(gy, gx))).astype(np.float32)
-    hollow = gaussian_filter(z, 24 / cell_m) - z
-    ready = smoothstep(24, 34, slope) * smoothstep(8, 40, above_floor) * np.exp(
-        0.8 * np.clip(hollow / 4, -1.5, 1.5) + 0.9 * fbm(z.shape, 160 / cell_m, rng, octaves=2))
-    keep = np.zeros_like(ready)
-    keep[inner] = ready[inner]
-    edge = 6
-    keep[inner][:edge], keep[inner][-edge:], keep[inner][:, :edge], keep[inner][:, -edge:] = 0, 0, 0, 0
-    scene_m2 = keep[inner].size * cell_m**2
-    count = math.ceil(traits.slides * scene_m2 / 1e6)
-    largest = min(26000.0, 0.06 * scene_m2)
-    fates = ["new"] * 4 + ["enlarged"] * 2 + ["healed"] * 2 + ["same"] * 2
-    taken = np.zeros(z.shape, bool)
+    slopes = _Slopes(z, cell_m, barred)
+    ready = _readiness(slopes, above_floor, inner, rng)
+    scene_m2 = z[inner].size * cell_m**2
+    count = min(math.ceil(traits.slides * scene_m2 / 1e6), MOST)
+    largest, smallest = min(13000.0 * cell_m, 0.06 * scene_m2), max(350.0, 24 * cell_m**2)
     found: list[Slide] = []
-    for k in range(4 * count):
-        if len(found) >= count or keep.sum() <= 0:
+    for _ in range(4 * count):
+        chances = np.cumsum(ready, dtype=np.float64)
+        if len(found) >= count or chances[-1] <= 0:
             break
-        cell = int(np.searchsorted(np.cumsum(keep.ravel()), rng.random() * keep.sum()))
-        start = divmod(min(cell, keep.size - 1), keep.shape[1])
-        rank = (len(found) + 0.5) / count
-        area = max(350.0, largest * rank**-0.9 * 0.6 / count**0.9 * rng.uniform(0.7, 1.3)) if k else largest * 0.8
+        cell = int(np.searchsorted(chances, rng.random() * chances[-1], side="right"))
+        row, col = divmod(min(cell, ready.size - 1), ready.shape[1])
+        area = largest * min(0.8, 0.6 * rng.uniform(0.7, 1.3) * (len(found) + 0.5) ** -0.9)
         friction = math.tan(math.radians(rng.uniform(15, 26)))
-        fate = fates[(len(found) * 7 + seed) % len(fates)] if len(found) >= 4 else ("new", "enlarged", "healed", "new")[
-            len(found)]
-        shape = _footprint(z, cell_m, start, min(area, largest), friction, barred | taken, rng)
+        shape = slopes.footprint((row, col), max(smallest, area), friction, rng)
         if shape is None:
-            keep[max(0, start[0] - 5):start[0] + 6, max(0, start[1] - 5):start[1] + 6] = 0
+            ready[max(0, row - 5):row + 6, max(0, col - 5):col + 6] = 0
             continue
-        slide = _grow(z, cell_m, start, shape, fate, len(found) + 1, friction, barred | taken, rng)
-        window = slide.window
+        fate = FATES[len(found) % len(FATES)]
+        slide = _grow(slopes, (row, col), shape, fate, len(found) + 1, friction, rng)
         solid = binary_dilation((slide.before > 0) | (slide.after > 0), iterations=3)
-        taken[window] |= solid
-        keep[window] *= ~solid
+        slopes.barred[slide.window] |= solid
+        ready[slide.window] *= ~solid
         found.append(slide)
     return found
 
 
-def _grow(z: F32, cell_m: float, start: tuple[int, int], shape: F32, fate: str, number: int, friction: float,
-          barred: Mask, rng: np.random.Generator) -> Slide:
+def _grow(slopes: _Slopes, start: tuple[int, int], shape: F32, fate: str, number: int, friction: float,
+          rng: np.random.Generator) -> Slide:
     """Give a landslide its history."""
     before = after = shape
     if fate == "enlarged":
-        area = float((shape > 0).sum()) * cell_m**2
-        wider = _footprint(z, cell_m, start, area * rng.uniform(1.5, 2.1), friction * 0.9, barred, rng)
+        area = float((shape > 0).sum()) * slopes.cell_m**2
+        wider = slopes.footprint(start, area * rng.uniform(1.5, 2.1), friction * 0.9, rng)
         after = shape if wider is None else np.maximum(shape, wider)
     if fate == "new":
         before = np.full_like(shape, -1)
     window = _window([before, after])
     inside = np.maximum(before, after)[window] > 0
     before, after = (_signed_distance(f[window] > 0) for f in (before, after))
-    height = z[window]
+    height = slopes.z[window]
     top, low = height[inside].max(), height[inside].min()
     travel = np.clip((top - height) / max(top - low, 1), 0, 1).astype(np.float32)
     old = float(rng.uniform(0.05, 0.35))
     green_after = {"new": 0.0, "enlarged": 0.05, "healed": 1.0, "same": min(old + 0.25, 0.6)}[fate]
-    slide = Slide(number, window[0].start, window[1].start, before, after, travel, old, green_after)
-    return replace(slide, green_before=0.45) if fate == "healed" else slide
+    return Slide(number, window[0].start, window[1].start, before, after, travel,
+                 0.45 if fate == "healed" else old, green_after)
