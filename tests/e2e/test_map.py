@@ -176,4 +176,5 @@ def test_a_detection_runs_reports_and_its_result_is_shown(open_page, projects):
     page.wait_for_function(
         "(id) => document.querySelector('.sm-root').scarpMap.getStyle().layers.some((layer) => layer.id.endsWith(id))",
         arg=f"classes-{run.name}")
-    page.locator("[data-testid=stSidebar]").get_by_text(re.compile("tiny, ")).wait_for()
+    choice = page.locator("[data-testid=stSelectbox]", has_text="Detection").locator("input")
+    assert choice.input_value().startswith("tiny, ")
