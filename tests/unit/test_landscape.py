@@ -215,9 +215,14 @@ def test_erosion_holds_outlets_and_the_slope_limit():
     z = rng.random((40, 40), np.float32) * 500
     outlet = np.zeros(z.shape, bool)
     outlet[:, 0] = True
-    worn = erode(z, outlet, 10.0, rng, steps=30, k=0.05, steepest=np.full(z.shape, 0.5, np.float32), diffusion=0.0)
+    steepest = np.full(z.shape, 0.5, np.float32)
+    worn = erode(z, outlet, 10.0, rng, steps=30, k=0.05, steepest=steepest, diffusion=0.0)
     assert np.array_equal(worn[:, 0], z[:, 0])
     assert worn.mean() < 0.7 * z.mean()
+    tower = np.zeros_like(z)
+    tower[20, 20] = 500
+    cut = erode(tower, outlet, 10.0, rng, steps=1, k=0.0, steepest=steepest, diffusion=0.0)
+    assert cut[20, 20] <= 0.5 * 10 * np.sqrt(2) + 0.1
 
 
 def test_terraces_step():
