@@ -128,8 +128,10 @@ def _read_aligned(
 def _read_warped(
     dataset: rasterio.DatasetReader, grid: Grid, indexes: Sequence[int], resampling: Resampling,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    has_alpha = ColorInterp.alpha in dataset.colorinterp
+    add_alpha = dataset.nodata is None and ColorInterp.alpha not in dataset.colorinterp
     with WarpedVRT(dataset, crs=grid.crs, transform=grid.transform, height=grid.height, width=grid.width,
-                   resampling=resampling, add_alpha=dataset.nodata is None and not has_alpha,
-                   warp_mem_limit=64) as warped:
-        return warped.read(list(indexes)).astype(np.float32), warped.dataset_mask() > 0
+                   resampling=resampling, add_alpha=add_alpha, warp_mem_limit=64) as warped:
+        values = warped.read(list(indexes)).astype(np.float32)
+        if ColorInterp.alpha in warped.colorinterp:  # GDAL takes alpha for a mask in 8 and 16 bit rasters only
+            return values, warped.read(warped.colorinterp.index(ColorInterp.alpha) + 1) > 0
+        return values, warped.dataset_mask() > 0

@@ -171,7 +171,8 @@ class Scene:
         vegetation = absent
         if use_ndvi and observed.any():
             vegetation = self._vegetation(grid, bands, rgb, absent)
-        topography = topography_tensor(de, dn, np.where(observed, vegetation, np.float32(np.nan)))
+        right, up = _along_the_array(grid, de, dn)
+        topography = topography_tensor(right, up, np.where(observed, vegetation, np.float32(np.nan)))
         return Stack(image_tensor(rgb, observed), topography, self._inside(observed, grid))
 
     def relief(self, grid: Grid) -> Relief:
@@ -251,6 +252,16 @@ def _in_crs(shape: tuple[BaseGeometry, CRS] | None, crs: CRS) -> BaseGeometry | 
     left, bottom, right, top = polygon.bounds
     dense = shapely.segmentize(polygon, max(right - left, top - bottom) / 64)
     return shapely.transform(dense, lambda points: np.column_stack(to_image.transform(points[:, 0], points[:, 1])))
+
+
+def _along_the_array(grid: Grid, de: Floats, dn: Floats) -> tuple[Floats, Floats]:
+    """Turn gradients from east and north to the array's right and up, as they lie in training.
+
+    On a north-up image these are the same; on a rotated or south-up one they are not.
+    """
+    frame = grid.frame_m().astype(np.float32)
+    (right_e, right_n), (down_e, down_n) = (column / np.hypot(*column) for column in frame.T)
+    return right_e * de + right_n * dn, -(down_e * de + down_n * dn)
 
 
 def _part(grid: Grid, area: BaseGeometry | None) -> Window:

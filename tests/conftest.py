@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
+import torch
 from affine import Affine
+
+from core.files import write_json
+from core.landscape import Landscape, landscape
+from core.nets import build
+from core.registry import ModelCard, save_model
 
 RasterFactory = Callable[..., Path]
 
@@ -101,3 +108,44 @@ def data_folder() -> Path:
     if not Path(folder).is_dir():
         pytest.fail(f"SCARP_TEST_DATA is not a folder: {folder}")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def place() -> Landscape:
+    """Return one small generated scene with landslides."""
+    return landscape(7, 512, gsd_m=1.0, landslides=True)
+
+
+@pytest.fixture(scope="session")
+def place_files(place: Landscape, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return that scene as files: ``image`` (red, green, blue, near infrared), ``dem`` (4 m) and ``truth``."""
+    folder, size = tmp_path_factory.mktemp("place"), place.dem.shape[0]
+    coarse = place.dem.reshape(size // 4, 4, size // 4, 4).mean((1, 3)).astype(np.float32)
+    return {
+        "image": write_raster(folder / "image.tif", place.after.image, gsd=1.0,
+                              descriptions=("red", "green", "blue", "nir")),
+        "dem": write_raster(folder / "dem.tif", coarse, gsd=4.0, nodata=-9999),
+        "truth": write_raster(folder / "truth.tif", place.after.classes, gsd=1.0, nodata=255),
+    }
+
+
+@pytest.fixture(scope="session")
+def models(place: Landscape, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of two models with random weights whose outputs vary; the second has no weights."""
+    folder = tmp_path_factory.mktemp("models")
+    torch.manual_seed(3)
+    network = build("fstf_net_lite", 2)
+    network.load_imagenet()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None
+    pixels = torch.from_numpy(place.after.image[:3].reshape(3, 2, 256, 2, 256)).permute(1, 3, 0, 2, 4).flatten(0, 1)
+    with torch.no_grad():
+        network((pixels.float() - 127) / 128, torch.rand(4, 6, 256, 256))
+        network.decoder.classify[1].weight.mul_(6)
+    card = ModelCard("random", "Random weights", "fstf_net_lite", "binary", (0.2, 2.0), trained_topography=("dem",),
+                     folder=folder / "random")
+    save_model(card, network.state_dict())
+    (folder / "untrained").mkdir()
+    write_json(folder / "untrained" / "card.json", replace(card, name="untrained", architecture="rae_d_lite").as_dict())
+    return folder

@@ -88,10 +88,12 @@ def train(config: TrainConfig, data: Path, out: Path) -> dict[str, Tensor]:
         logger.info("going on from step %d", first)
     crops = Crops(config, pools)
     order = torch.utils.data.Subset(crops, range(first * config.batch, len(crops)))
+    # a generator of its own: the loader would draw from the one that dropout uses, and a resumed run would differ
+    loader = torch.utils.data.DataLoader(order, config.batch, generator=torch.Generator())
     with (out / "log.jsonl").open("a") as log:
         recent: list[float] = []
         started = time.monotonic()
-        for step, (image, topography, label) in enumerate(torch.utils.data.DataLoader(order, config.batch), first):
+        for step, (image, topography, label) in enumerate(loader, first):
             loss = _step(network, image, topography, label, scheme(config.scheme).landslide)
             if not torch.isfinite(loss):
                 torch.save({"image": image, "topography": topography, "label": label}, out / "bad_batch.pt")
