@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.config import CLASS_NODATA
 from core.errors import InputError
-from core.landscape import landscape
+from core.landscape import FIRST_TRAINING_SEED, landscape
 from core.normalize import image_tensor, topography_tensor
 from core.raster import band_roles, grid_of, open_raster, read_on
 from core.terrain import gradients
@@ -121,7 +121,7 @@ def _scene_gradients(source: Source, folder: Path, grid: Grid) -> Tensor | None:
 def generated(count: int, size: int = 768) -> list[Ground]:
     """Return scenes of the landscape generator as ground with a DEM; the demo's own seed is never among them."""
     grounds = []
-    for seed in range(1000, 1000 + count):
+    for seed in range(FIRST_TRAINING_SEED, FIRST_TRAINING_SEED + count):
         scene = landscape(seed, size, gsd_m=(0.5, 0.7, 1.0)[seed % 3], landslides=bool(seed % 2))
         frame = np.array([[scene.gsd_m, 0.0], [0.0, -scene.gsd_m]])
         slopes = torch.from_numpy(np.stack(gradients(scene.dem, frame)))
@@ -129,8 +129,8 @@ def generated(count: int, size: int = 768) -> list[Ground]:
         for epoch in (scene.before, scene.after):
             label = torch.from_numpy((epoch.classes == 0).astype(np.uint8))
             grounds.append(Ground(torch.from_numpy(epoch.image[:3].copy()), label, smooth))
-        if (seed - 999) % 10 == 0:
-            logger.info("generated %d of %d scenes", seed - 999, count)
+        if len(grounds) % 20 == 0:
+            logger.info("generated %d of %d scenes", len(grounds) // 2, count)
     return grounds
 
 

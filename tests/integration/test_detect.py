@@ -15,7 +15,7 @@ from core.config import PROBABILITY_SCALE
 from core.detect import RESULTS, WORK, DetectSettings, detect
 from core.errors import CancelledError, StorageError
 from core.evaluate import evaluate
-from core.registry import MODELS, find_model
+from core.registry import MODELS
 from core.scene import SceneSettings
 from core.windows import Tiling
 
@@ -143,7 +143,7 @@ def test_a_detection_is_scored_against_labels(settings: DetectSettings, make_ras
     assert worst["landslide"]["iou"] == 0
 
 
-@pytest.mark.skipif(not find_model("fstf_net_lite").has_weights, reason="needs trained weights")
+@pytest.mark.skipif(not (MODELS / "fstf_net_lite" / "model.safetensors").exists(), reason="needs trained weights")
 def test_tiling_does_not_show(place_files: dict[str, Path], tmp_path: Path) -> None:
     """On the trained model, in float32: 12 tilings against one window over everything."""
     scene = SceneSettings(place_files["image"], place_files["dem"])
