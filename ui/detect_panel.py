@@ -37,7 +37,7 @@ def detect_panel(project: Project) -> None:
             submit_detect(
                 project.folder, out=project.new_run(), image=project.path(image), model=card.name, engine=engine,
                 dem=project.path(dem) if use_dem else None, area=project.save_area(drawn) if drawn else None,
-                models=models_root(), title=f"{card.title} on {image.title}")
+                models=models_root(), title=f"{card.title}, {image.title[:1].lower()}{image.title[1:]}")
             st.rerun()
     if busy:
         live_job(job)

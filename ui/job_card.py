@@ -1,5 +1,7 @@
 """A job as people see it: what it does, how far it is, how it ended."""
 
+from datetime import datetime
+
 import streamlit as st
 
 from core.jobs import Job, State, cancel, read, resume
@@ -29,15 +31,16 @@ def job_card(job: Job) -> None:
         if job.active:
             st.progress(job.progress.share, text=_stage(job))
             html.note(_speed(job))
-            if st.button("Cancel", key=f"cancel-{job.id}", icon=":material/stop_circle:", width="stretch",
+            if st.button("Cancel", key=f"cancel-{job.id}", icon=":material/stop_circle:",
                          disabled=job.state is State.STOPPING):
                 cancel(job)
                 st.rerun(scope="fragment")
             return
+        html.note(_times(job))
         if job.state is State.FAILED:
             st.error(job.log_tail(1) or "The worker ended without a word.", icon=":material/error:")
         if job.state is not State.DONE and st.button("Go on where it stopped", key=f"resume-{job.id}",
-                                                     icon=":material/resume:", width="stretch"):
+                                                     icon=":material/resume:"):
             resume(job)
             st.rerun()
 
@@ -45,7 +48,8 @@ def job_card(job: Job) -> None:
 def _stage(job: Job) -> str:
     if job.state is State.STOPPING:
         return "Stopping ..."
-    return f"{STAGES.get(job.progress.stage, 'Starting')} · {job.progress.share:.0%}"
+    name = STAGES.get(job.progress.stage, "Starting")
+    return f"{name} · {job.progress.share:.0%}" if job.progress.stage == "predict" else name
 
 
 def _speed(job: Job) -> str:
@@ -57,4 +61,11 @@ def _speed(job: Job) -> str:
     if progress.eta_s is not None:
         minutes, seconds = divmod(round(progress.eta_s), 60)
         parts.append(f"{minutes} min {seconds:02d} s left" if minutes else f"{seconds} s left")
-    return ", ".join(parts) or progress.message or "Getting ready"
+    return ", ".join(parts) or {"": "The worker gets ready", "prepare": "The network is loaded"}.get(
+        progress.stage, progress.message)
+
+
+def _times(job: Job) -> str:
+    """Say when a job was started and how long it took, as far as that was written down."""
+    started = f"Started on {datetime.fromtimestamp(job.created).astimezone():%d %b %Y at %H:%M}"
+    return f"{started}, took {job.ended - job.created:,.0f} s" if job.ended else started
