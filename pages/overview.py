@@ -45,7 +45,8 @@ def others(project: Project) -> None:
     st.subheader("Other projects")
     for each in rest:
         left, right = st.columns([5, 1], vertical_alignment="center")
-        left.markdown(f"**{each.name}**  \n{len(each.layers)} layers, {len(each.runs())} detections")
+        with left:
+            html.labelled(each.name, f"{len(each.layers)} layers, {len(each.runs())} detections")
         right.button("Open", key=f"open-{each.id}", on_click=state.choose, args=[each.id], width="stretch")
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.jobs import Job, State, cancel, read, resume
 from ui import html, state
+from ui.words import plain
 
 LABELS = {State.RUNNING: "Running", State.STOPPING: "Stopping", State.DONE: "Done", State.FAILED: "Failed",
           State.CANCELLED: "Cancelled", State.LOST: "Interrupted"}
@@ -38,7 +39,7 @@ def job_card(job: Job) -> None:
             return
         html.note(_times(job))
         if job.state is State.FAILED:
-            st.error(job.log_tail(1) or "The worker ended without a word.", icon=":material/error:")
+            st.error(plain(job.log_tail(1)) or "The worker ended without a word.", icon=":material/error:")
         if job.state is not State.DONE and st.button("Go on where it stopped", key=f"resume-{job.id}",
                                                      icon=":material/resume:"):
             resume(job)

@@ -1,6 +1,7 @@
 """Errors in words: what was found, what was expected, what to do."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,10 +12,15 @@ from core.errors import ScarpError
 log = logging.getLogger(__name__)
 
 
+def plain(text: object) -> str:
+    """Return a text as it is, safe to be put into Markdown: no link, image or markup comes of it."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~:$&-])", r"\\\1", str(text))
+
+
 def say(error: ScarpError) -> None:
     """Show an error of this project."""
-    st.error(f"**{error.what[:1].upper()}{error.what[1:]}.** Found {error.got}; expected {error.expected}.\n\n"
-             f"{error.remedy}", icon=":material/error:")
+    st.error(f"**{plain(error.what[:1].upper() + error.what[1:])}.** Found {plain(error.got)}; "
+             f"expected {plain(error.expected)}.\n\n{plain(error.remedy)}", icon=":material/error:")
 
 
 @contextmanager

@@ -33,7 +33,7 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
          "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 CORNER, SIDE = (388_000.0, 3_676_000.0), 512
 UTM48 = CRS.from_epsg(32648)
-ATTACK = "<img src=x onerror='window.attacked=1'><script>window.attacked=1</script>"
+ATTACK = "<img src=x onerror='window.attacked=1'><script>window.attacked=1</script>![x](http://127.0.0.1:1/x.png)"
 SLIDES = ((388_040, 3_675_900), (388_160, 3_675_840), (388_110, 3_675_780))
 """Lower left corners of landslides of 40 x 40 m."""
 

@@ -114,7 +114,7 @@ def test_a_job_says_how_it_ended_and_can_go_on(valley, code, stop, label):
         (folder / "stop").touch()
     app = page("jobs")
     assert not app.exception and label in words(app) and "&lt;b&gt;Lite" in words(app)
-    assert ("error: no such thing" in " ".join(error.value for error in app.error)) == (label == "Failed")
+    assert (r"error\: no such thing" in " ".join(error.value for error in app.error)) == (label == "Failed")
     assert bool([button for button in app.button if button.label == "Go on where it stopped"]) == (label != "Done")
 
 
@@ -131,6 +131,18 @@ def test_a_damaged_result_is_told_and_the_rest_stays(valley):
     (run / "landslides.gpkg").write_bytes(b"no")
     app = page("overview")
     assert not app.exception and "landslides.gpkg" in app.error[0].value
+
+
+def test_markup_in_names_and_errors_is_only_text(root, valley):
+    attack = "![x](http://127.0.0.1:1/x.png) <img src=x>"
+    create(root / "attack", attack)
+    assert "![x](http://127.0.0.1:1/x.png) &lt;img src=x&gt;" in words(page("overview", project="valley"))
+    path = valley.folder / "layers" / "lost.tif"
+    path.write_bytes(b"x")
+    add_layer(valley, "dem", path, attack)
+    path.unlink()
+    app = page("overview", project="valley")
+    assert r"\!\[x\]\(http\://" in app.error[0].value and r"\<img" in app.error[0].value
 
 
 def test_a_damaged_project_is_left_out(root, valley):
