@@ -109,7 +109,9 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
     report = report or (lambda _: None)
     card = find_model(settings.model, settings.models)
     network = load_network(card)
-    _check_out(settings)
+    if (settings.out / "run.json").exists() and not settings.overwrite:
+        raise StorageError("output folder", got=f"results in {settings.out.name}", expected="an empty or new folder",
+                           remedy="Choose another folder, or add --overwrite.")
     with Scene(settings.scene) as scene:
         record = _inputs(settings, card, scene)
         report(Progress("prepare", 0, 0, 0.0, None, f"preparing {card.title}"))
@@ -135,18 +137,7 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
             for name in RESULTS:
                 (work / name).replace(settings.out / name)
             shutil.rmtree(work)
-    return record
-
-
-def _check_out(settings: DetectSettings) -> None:
-    if (settings.out / "run.json").exists() and not settings.overwrite:
-        raise StorageError("output folder", got=f"results in {settings.out.name}", expected="an empty or new folder",
-                           remedy="Choose another folder, or add --overwrite.")
-    try:
-        settings.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError("output folder", got=f"{settings.out.name}: {error.strerror}",
-                           expected="a folder to write in", remedy="Choose a folder that you may write in.") from error
+    return read_json(settings.out / "run.json")
 
 
 def _inputs(settings: DetectSettings, card: ModelCard, scene: Scene) -> dict[str, Any]:
@@ -203,7 +194,11 @@ def _work_folder(out: Path, record: dict[str, Any]) -> Path:
     except InputError:
         logger.warning("unfinished work cannot be read; starting anew")
     shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
+    try:
+        work.mkdir(parents=True)
+    except OSError as error:
+        raise StorageError("output folder", got=f"{out.name}: {error.strerror}", expected="a folder to write in",
+                           remedy="Choose a folder that you may write in.") from error
     write_json(work / "plan.json", plan)
     return work
 
@@ -215,14 +210,12 @@ def _storage(out: Path, work: Path) -> Iterator[None]:
         yield
     except CancelledError:
         raise
-    except (OSError, RasterioError) as error:
-        if isinstance(error, ScarpError) and not isinstance(error, StorageError):
-            raise
+    except (ScarpError, OSError, RasterioError) as error:
         free = shutil.disk_usage(out).free
         shutil.rmtree(work, ignore_errors=True)
         if not any(out.iterdir()):
             out.rmdir()
-        if isinstance(error, StorageError):
+        if isinstance(error, ScarpError):
             raise
         reason = getattr(error, "strerror", None) or "an error"
         raise StorageError("writing results", got=f"{reason}, {free / 1e6:.0f} MB free",

@@ -14,7 +14,6 @@ from rasterio.windows import Window
 from core.detect import DetectSettings
 from core.engines import choose
 from core.grid import Grid
-from core.ingest import check_readable
 from core.raster import grid_of, read_on
 from core.registry import ModelCard, find_model, load_network
 from core.scene import Scene
@@ -65,9 +64,6 @@ def check(settings: DetectSettings) -> tuple[list[Finding], Estimate | None]:
     """
     card = find_model(settings.model, settings.models)
     with Scene(settings.scene) as scene:
-        for dataset in (scene.image, scene.dem, scene.ndvi):
-            if dataset is not None:
-                check_readable(dataset)
         valid, with_dem = _sampled(scene)
         findings = [_crs(scene), _pixel_size(scene, card), _bands(scene, card), _scaling(scene), _observed(valid),
                     *_terrain(scene, card, with_dem)]

@@ -66,7 +66,8 @@ def band_roles(dataset: rasterio.DatasetReader) -> dict[str, int]:
 
 
 def read_on(
-    dataset: rasterio.DatasetReader, grid: Grid, indexes: Sequence[int], resampling: str = "bilinear",
+    dataset: rasterio.DatasetReader, grid: Grid, indexes: Sequence[int], resampling: str = "bilinear", *,
+    use_alpha: bool = True,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Read bands onto a grid of any CRS, resolution and extent.
 
@@ -75,6 +76,8 @@ def read_on(
         grid: Where the values are wanted, usually the grid of a window of the image.
         indexes: 1-based bands.
         resampling: GDAL's name of the method, used where the grids differ.
+        use_alpha: False where the band that is marked as alpha is really something else: GDAL marks the fourth
+            band of 8-bit imagery so unless told otherwise, and near infrared is often not told.
 
     Returns:
         (bands, h, w) float32 and (h, w) bool: where a value was observed (nodata, alpha, mask, NaN and the
@@ -88,7 +91,7 @@ def read_on(
         if offset is None:
             values, valid = _read_warped(dataset, grid, indexes, Resampling[resampling])
         else:
-            values, valid = _read_aligned(dataset, grid.shape, indexes, *offset)
+            values, valid = _read_aligned(dataset, grid.shape, indexes, *offset, use_alpha)
     except RasterioIOError as error:
         raise InputError("raster data", got="a block that cannot be read", expected="a complete file",
                          remedy="The file is truncated or damaged: copy or download it again.") from error
@@ -111,6 +114,7 @@ def _pixel_offset(source: Grid, target: Grid) -> tuple[int, int] | None:
 
 def _read_aligned(
     dataset: rasterio.DatasetReader, shape: tuple[int, int], indexes: Sequence[int], column: int, row: int,
+    use_alpha: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     values = np.zeros((len(indexes), *shape), np.float32)
     valid = np.zeros(shape, bool)
@@ -119,9 +123,11 @@ def _read_aligned(
     if top < bottom and left < right:
         window = Window(left, top, right - left, bottom - top)
         inside = np.s_[top - row:bottom - row, left - column:right - column]
-        valid[inside] = dataset.dataset_mask(window=window) > 0
+        valid[inside] = dataset.dataset_mask(window=window) > 0 if use_alpha else True
         if valid[inside].any():
             values[(slice(None), *inside)] = dataset.read(list(indexes), window=window)
+        if not use_alpha and dataset.nodata is not None:
+            valid[inside] = (values[(slice(None), *inside)] != dataset.nodata).any(0)
     return values, valid
 
 

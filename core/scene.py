@@ -12,6 +12,7 @@ import rasterio
 import shapely
 from numpy.typing import NDArray
 from rasterio.crs import CRS
+from rasterio.enums import ColorInterp
 from rasterio.features import geometry_mask
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
@@ -20,6 +21,7 @@ from core.errors import GridError, InputError
 from core.grid import Grid
 from core.indices import ndvi as ndvi_of
 from core.indices import visible_index
+from core.ingest import check_readable
 from core.normalize import ImageScaling, image_tensor, topography_tensor
 from core.raster import band_roles, grid_of, open_raster, read_on
 from core.terrain import aspect_deg, slope_deg
@@ -108,14 +110,16 @@ class Scene:
 
     def _open(self) -> None:
         s = self.settings
-        self.image = self._stack.enter_context(open_raster(s.image))
+        self.image = self._layer(s.image)
         self.grid = grid_of(self.image)
         self.roles = {**band_roles(self.image), **dict(s.bands)}
         if bad := {role: i for role, i in self.roles.items() if not 1 <= i <= self.image.count}:
             raise InputError("band roles", got=bad, expected=f"band numbers from 1 to {self.image.count}",
                              remedy="Correct --bands.")
-        self.dem = self._stack.enter_context(open_raster(s.dem)) if s.dem else None
-        self.ndvi = self._stack.enter_context(open_raster(s.ndvi)) if s.ndvi else None
+        alpha = [i for i, c in enumerate(self.image.colorinterp, start=1) if c is ColorInterp.alpha]
+        self._use_alpha = not set(alpha) & set(self.roles.values())
+        self.dem = self._layer(s.dem) if s.dem else None
+        self.ndvi = self._layer(s.ndvi) if s.ndvi else None
         for name, layer in (("DEM", self.dem), ("NDVI raster", self.ndvi)):
             if layer is not None and dem_window(grid_of(layer), self.grid) is None:
                 raise GridError(f"{name} extent", got="a raster that does not touch the image",
@@ -125,6 +129,11 @@ class Scene:
         self.unobserved = _in_crs(s.unobserved, self.grid.crs)
         self.part = _part(self.grid, self.area)
         self.scaling = self._find_scaling()
+
+    def _layer(self, path: Path) -> rasterio.DatasetReader:
+        dataset = self._stack.enter_context(open_raster(path))
+        check_readable(dataset)
+        return dataset
 
     def __enter__(self) -> Self:
         return self
@@ -150,7 +159,7 @@ class Scene:
     def valid(self, window: Window) -> Mask:
         """Return where a window of the image is to be predicted: observed, and inside the area."""
         grid = self.grid.window(window)
-        valid = read_on(self.image, grid, self.rgb_indexes)[1]
+        valid = self._bands(grid, self.rgb_indexes)[1]
         return self._inside(valid, grid)
 
     def read(self, window: Window, *, use_dem: bool = True, use_ndvi: bool = True) -> Stack:
@@ -164,7 +173,7 @@ class Scene:
         grid = self.grid.window(window)
         indexes = self.rgb_indexes
         with_nir = use_ndvi and self.ndvi_source == "image"
-        bands, observed = read_on(self.image, grid, [*indexes, self.roles["nir"]] if with_nir else indexes)
+        bands, observed = self._bands(grid, [*indexes, self.roles["nir"]] if with_nir else indexes)
         rgb = self.scaling.apply(bands[:3])
         absent = np.full(grid.shape, np.nan, np.float32)
         de, dn, _ = self._terrain(grid) if use_dem and observed.any() else (absent, absent, absent)
@@ -179,6 +188,9 @@ class Scene:
         """Return elevation, slope and aspect on a grid near the image's."""
         de, dn, elevation = self._terrain(grid)
         return Relief(elevation, slope_deg(de, dn), aspect_deg(de, dn))
+
+    def _bands(self, grid: Grid, indexes: list[int]) -> tuple[Floats, Mask]:
+        return read_on(self.image, grid, indexes, use_alpha=self._use_alpha)
 
     def _terrain(self, grid: Grid) -> tuple[Floats, Floats, Floats]:
         absent = np.full(grid.shape, np.nan, np.float32)
@@ -230,7 +242,7 @@ class Scene:
         for row in rows:
             for column in columns:
                 window = Window(column, row, min(256, self.grid.width), min(256, self.grid.height))
-                values, valid = read_on(self.image, self.grid.window(window), indexes)
+                values, valid = self._bands(self.grid.window(window), indexes)
                 sample.append(values[:, valid][:, ::7])
         seen = np.concatenate(sample, axis=1)
         if seen.shape[1] == 0:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import geopandas
@@ -105,7 +106,8 @@ def test_a_smaller_area_gives_the_same_map_there(settings: DetectSettings, tmp_p
     left, top = 388000 + 130, 3676000 - 90
     area = shapely.box(left, top - 200, left + 250, top)
     detect(settings)
-    record = detect(replace(settings, out=tmp_path / "part", scene=replace(settings.scene, area=(area, CRS.from_epsg(32648)))))
+    scene = replace(settings.scene, area=(area, CRS.from_epsg(32648)))
+    record = detect(replace(settings, out=tmp_path / "part", scene=scene))
     assert record["part_px"] == [130, 90, 250, 200]
     whole, part = read(settings.out, "probability.tif"), read(tmp_path / "part", "probability.tif")
     np.testing.assert_array_equal(part, whole[90:290, 130:380])
@@ -139,7 +141,8 @@ def test_a_detection_is_scored_against_labels(settings: DetectSettings, make_ras
     assert perfect["landslide"] == {"iou": 1, "f1": 1, "precision": 1, "recall": 1}
     assert perfect["object"]["dp"] > 0.8
     assert perfect["labelled_pixels"] == 412 * 512
-    worst = evaluate(settings.out, make_raster("wrong.tif", np.where(labels == 255, 255, 1 - labels).astype(np.uint8), gsd=1.0))
+    opposite = np.where(labels == 255, 255, 1 - labels).astype(np.uint8)
+    worst = evaluate(settings.out, make_raster("wrong.tif", opposite, gsd=1.0))
     assert worst["landslide"]["iou"] == 0
 
 
@@ -152,8 +155,8 @@ def test_tiling_does_not_show(place_files: dict[str, Path], tmp_path: Path) -> N
     reference = read(whole.out, "probability.tif").astype(int)
     mask = read(whole.out, "classes.tif")
     far, unequal = [], []
-    for number, (size, halo, origin) in enumerate([
-            (s, h, o) for s, h in ((384, 128), (512, 128), (512, 160)) for o in ((0, 0), (48, 16), (16, 96), (128, 64))]):
+    sizes, origins = ((384, 128), (512, 128), (512, 160)), ((0, 0), (48, 16), (16, 96), (128, 64))
+    for number, ((size, halo), origin) in enumerate(product(sizes, origins)):
         settings = replace(whole, out=tmp_path / str(number), tiling=Tiling(size, halo, 32, origin))
         detect(settings)
         far.append((abs(read(settings.out, "probability.tif").astype(int) - reference) > 1).mean())

@@ -29,7 +29,8 @@ def test_a_saved_model_comes_back_as_it_was(folder: Path) -> None:
     network = load_network(find_model("random", folder))
     again = load_network(find_model("random", folder))
     assert not network.training
-    assert all(torch.equal(a, b) for a, b in zip(network.state_dict().values(), again.state_dict().values(), strict=True))
+    pairs = zip(network.state_dict().values(), again.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
     assert all(p.dtype == torch.float32 for p in network.parameters())
 
 

@@ -42,7 +42,7 @@ def test_colour_stays_in_range_and_repeats_with_its_seed() -> None:
     found = [colour(image, torch.Generator().manual_seed(s), palette) for s in (1, 1, 2)]
     assert torch.equal(found[0], found[1])
     assert not torch.equal(found[0], found[2])
-    assert all(0 <= float(f.min()) and float(f.max()) <= 255 for f in found)
+    assert all(float(f.min()) >= 0 and float(f.max()) <= 255 for f in found)
 
 
 def test_unlabelled_pixels_do_not_count_in_the_loss() -> None:
