@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 GRACE_S = 8.0
-"""How long a command may take to stop by itself before the whole group is killed."""
+"""How long a command may take to stop by itself before the whole group is killed; SCARP_GRACE_S overrides it."""
 
 
 def supervise(folder: Path) -> int:

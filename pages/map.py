@@ -40,7 +40,9 @@ with st.sidebar:
         detect_panel(project)
     else:
         landslides_panel(project, run)
+    with st.spinner("Preparing the layers ..."):
+        layers = map_layers(project, run)
 
-draw_map(project=project.id, bounds=bounds_of(project.path(project.of("image")[0])), layers=map_layers(project, run),
+draw_map(project=project.id, bounds=bounds_of(project.path(project.of("image")[0])), layers=layers,
          area=state.get(state.AREA), selected=state.get(state.SELECTED), fly=state.get(state.FLY),
          on_area=on_area, on_pick=on_pick)

@@ -69,6 +69,6 @@ def _model() -> ModelCard | None:
     classes = len(card.classes.names)
     html.note(f"{classes} classes, trained at {low:g} to {high:g} m a pixel. {card.summary}".strip())
     if not card.has_weights:
-        st.info(f"This model has no trained weights here. Train it with `scarp train {card.name} --data DIR`, "
-                f"or put its `{card.weights.name}` into `models/{card.name}`.", icon=":material/info:")
+        html.empty("It has no weights yet", f"Train it with: scarp train {card.name} --data DIR. Or put its "
+                   f"{card.weights.name} into models/{card.name}.")
     return card

@@ -96,7 +96,7 @@ def test_a_model_without_weights_says_how_to_get_them(valley, tmp_path):
     card = registry.ModelCard("lite", "Lite", "fstf_net_lite", "binary", (0.2, 1.0))
     (folder / "card.json").write_text(json.dumps(card.as_dict()))
     app = page("map")
-    assert "scarp train lite" in app.info[0].value
+    assert "scarp train lite" in words(app)
     assert next(button for button in app.button if button.label == "Detect landslides").disabled
 
 

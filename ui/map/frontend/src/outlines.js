@@ -3,6 +3,7 @@ import { el } from './dom.js';
 
 const SOURCE = 'outlines';
 export const OUTLINES_BOTTOM = 'outlines-fill';
+const NEAR = 4;
 const when = (state, yes, no) => ['case', ['boolean', ['feature-state', state], false], yes, no];
 
 export class Outlines {
@@ -21,8 +22,10 @@ export class Outlines {
     map.on('mouseout', () => this.hover(null));
   }
 
-  at(point) {
-    return this.map.queryRenderedFeatures(point, { layers: [OUTLINES_BOTTOM] })[0];
+  // What is under the pointer, or else close to it: slim outlines are hard to hit.
+  at({ x, y }) {
+    const find = (where) => this.map.queryRenderedFeatures(where, { layers: [OUTLINES_BOTTOM] })[0];
+    return find([x, y]) ?? find([[x - NEAR, y - NEAR], [x + NEAR, y + NEAR]]);
   }
 
   hover(event) {
