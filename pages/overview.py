@@ -22,11 +22,11 @@ def project_page(project: Project) -> None:
         "Layers": f"{len(project.layers)}", "Detections": f"{len(runs)}",
         "Landslides in the newest": "none yet" if newest is None else f"{len(newest):,}",
         "Their area": "none yet" if newest is None else size(newest["area_m2"].sum())})
-    st.subheader("Layers")
+    st.subheader("Layers", anchor=False)
     st.dataframe([{"Layer": layer.title, "What it is": ROLES[layer.role], "Date": layer.date or "not given",
                    "Raster": describe(path, path.stat().st_mtime_ns)}
                   for layer in project.layers for path in [project.path(layer)]], hide_index=True)
-    st.subheader("Detections")
+    st.subheader("Detections", anchor=False)
     if not runs:
         html.empty("No detection yet", "Open the map and press Detect landslides.")
         st.page_link(ROOT / "pages" / "map.py", label="Open the map", icon=":material/map:")
@@ -42,7 +42,7 @@ def others(project: Project) -> None:
     rest = [each for each in state.projects() if each.id != project.id]
     if not rest:
         return
-    st.subheader("Other projects")
+    st.subheader("Other projects", anchor=False)
     for each in rest:
         left, right = st.columns([5, 1], vertical_alignment="center")
         with left:

@@ -89,8 +89,8 @@ def _table(run: Run, table: pd.DataFrame) -> None:
                    "Probability", format="%.2f", min_value=0, max_value=1, width=104),
                "slope_mean_deg": st.column_config.NumberColumn("Slope", format="%.0f°", width=54)}
     present = [name for name in columns if name in table]
-    st.dataframe(table[present].round({"area_m2": 0}), hide_index=True, height=212, key=key, placeholder="", on_select=on_row,
-                 selection_mode=["single-row", "single-cell"], column_config=columns, width="stretch",
+    st.dataframe(table[present].round({"area_m2": 0}), hide_index=True, height=212, key=key, placeholder="",
+                 on_select=on_row, selection_mode=["single-row", "single-cell"], column_config=columns, width="stretch",
                  selection_default={"selection": {"rows": [int(at[0])]}} if len(at) else None)
 
 
