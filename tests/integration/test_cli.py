@@ -33,7 +33,7 @@ def detect(run, models: Path, tmp_path: Path):
     return call
 
 
-def refused(result: tuple[int, str, str], out: Path, *words: str) -> None:
+def assert_refused(result: tuple[int, str, str], out: Path, *words: str) -> None:
     code, _, error = result
     lines = [line for line in error.splitlines() if line.startswith("error: ")]
     assert code == 2
@@ -45,22 +45,22 @@ def refused(result: tuple[int, str, str], out: Path, *words: str) -> None:
 
 
 def test_no_crs(detect, make_raster, tmp_path: Path) -> None:
-    refused(detect(make_raster(crs=None)), tmp_path / "out", "CRS", "EPSG:")
+    assert_refused(detect(make_raster(crs=None)), tmp_path / "out", "CRS", "EPSG:")
 
 
 def test_dem_elsewhere(detect, make_raster, tmp_path: Path) -> None:
     dem = make_raster("dem.tif", np.ones((9, 9), np.float32), origin=(700000, 3676000))
-    refused(detect(make_raster(), "--dem", dem), tmp_path / "out", "DEM", "does not touch", "longitude")
+    assert_refused(detect(make_raster(), "--dem", dem), tmp_path / "out", "DEM", "does not touch", "longitude")
 
 
 def test_one_band(detect, make_raster, tmp_path: Path) -> None:
-    refused(detect(make_raster(bands=1)), tmp_path / "out", "1 band", "red, green")
+    assert_refused(detect(make_raster(bands=1)), tmp_path / "out", "1 band", "red, green")
 
 
 def test_truncated(detect, make_raster, tmp_path: Path) -> None:
     path = make_raster(shape=(400, 400), tiled=True, blockxsize=64, blockysize=64)
     path.write_bytes(path.read_bytes()[:150_000])
-    refused(detect(path), tmp_path / "out", "truncated or damaged")
+    assert_refused(detect(path), tmp_path / "out", "truncated or damaged")
 
 
 @pytest.mark.parametrize(("content", "word"), [
@@ -70,27 +70,27 @@ def test_truncated(detect, make_raster, tmp_path: Path) -> None:
 def test_text_named_tif(detect, tmp_path: Path, content: str, word: str) -> None:
     path = tmp_path / "image.tif"
     path.write_text(content)
-    refused(detect(path), tmp_path / "out", word, "GeoTIFF")
+    assert_refused(detect(path), tmp_path / "out", word, "GeoTIFF")
 
 
 def test_a_file_that_is_not_there(detect, tmp_path: Path) -> None:
-    refused(detect(tmp_path / "nowhere.tif"), tmp_path / "out", "nowhere.tif")
+    assert_refused(detect(tmp_path / "nowhere.tif"), tmp_path / "out", "nowhere.tif")
 
 
 def test_unknown_model(detect, make_raster, tmp_path: Path) -> None:
-    refused(detect(make_raster(), model="resnet"), tmp_path / "out", "resnet", "random")
+    assert_refused(detect(make_raster(), model="resnet"), tmp_path / "out", "resnet", "random")
 
 
 def test_a_model_without_weights(detect, make_raster, tmp_path: Path) -> None:
-    refused(detect(make_raster(), model="untrained"), tmp_path / "out", "no weights", "scarp train untrained")
+    assert_refused(detect(make_raster(), model="untrained"), tmp_path / "out", "no weights", "scarp train untrained")
 
 
 def test_unknown_engine(detect, make_raster, tmp_path: Path) -> None:
-    refused(detect(make_raster(), "--engine", "quantum"), tmp_path / "out", "quantum", "openvino")
+    assert_refused(detect(make_raster(), "--engine", "quantum"), tmp_path / "out", "quantum", "openvino")
 
 
 def test_a_window_off_the_lattice(detect, make_raster, tmp_path: Path) -> None:
-    refused(detect(make_raster(), "--window", 250), tmp_path / "out", "multiples of 16")
+    assert_refused(detect(make_raster(), "--window", 250), tmp_path / "out", "multiples of 16")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
@@ -103,7 +103,7 @@ def test_full_disk(run, place_files, models: Path, tmp_path: Path) -> None:
     try:
         result = run("detect", "--image", place_files["image"], "--models", models, "--model", "random", "--engine",
                      "torch", "--window", 256, "--halo", 48, "--out", disk / "out")
-        refused(result, disk / "out", "No space left", "Free some space")
+        assert_refused(result, disk / "out", "No space left", "Free some space")
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
