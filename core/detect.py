@@ -39,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 WORK = ".scarp-unfinished"
 RESULTS = ("classes.tif", "probability.tif", "landslides.gpkg", "run.json")
+GDAL_CACHE_MB = 256
+"""GDAL would take a twentieth of the machine's memory for raster blocks."""
+
 MEASURED_PIXELS = 4_000_000
 """An outline whose box holds more pixels is measured on every second, third ... pixel."""
 
@@ -112,7 +115,7 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
     if (settings.out / "run.json").exists() and not settings.overwrite:
         raise StorageError("output folder", got=f"results in {settings.out.name}", expected="an empty or new folder",
                            remedy="Choose another folder, or add --overwrite.")
-    with Scene(settings.scene) as scene:
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB), Scene(settings.scene) as scene:
         record = _inputs(settings, card, scene)
         report(Progress("prepare", 0, 0, 0.0, None, f"preparing {card.title}"))
         engine = choose(settings.engine, network, settings.tiling.size, temperature=card.temperature, key=card.sha256)
