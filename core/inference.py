@@ -53,14 +53,36 @@ class Plan:
 
     def rows(self) -> list[list[Cell]]:
         """Return the cells whose kept part touches the mapped part, a list a row of cores."""
-        top, left = self.part.row_off, self.part.col_off
-        tops = [t for t in self.tiling.steps(top + self.part.height, 0) if t + self.tiling.core > top]
-        lefts = [x for x in self.tiling.steps(left + self.part.width, 1) if x + self.tiling.core > left]
+        top, left, reach = self.part.row_off, self.part.col_off, self.tiling.blend
+        tops = [t for t in self.tiling.steps(top + self.part.height + reach, 0) if t + self.tiling.core + reach > top]
+        lefts = [x for x in self.tiling.steps(left + self.part.width + reach, 1) if x + self.tiling.core + reach > left]
         return [[Cell(r, c, t, x) for c, x in enumerate(lefts)] for r, t in enumerate(tops)]
 
+    def rows_of(self, cells: list[Cell]) -> tuple[int, int]:
+        """Return the first row and the end of a row of cores inside the mapped part; the same where there is none."""
+        first = max(cells[0].top, self.part.row_off)
+        return first, max(first, min(cells[0].top + self.tiling.core, self.part.row_off + self.part.height))
 
-def predict(scene: Scene, engine: Engine, plan: Plan, work: Path,
-            done: Callable[[Cell, int], None]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+
+def decide(probability: NDArray[np.float32], where: NDArray[np.bool_], plan: Plan) -> NDArray[np.uint8]:
+    """Turn (classes, h, w) probabilities into (2, h, w): classes, and stored probability of landslide.
+
+    Outside ``where`` both are nodata. The stored probability decides where the landslides are: the files agree.
+    """
+    landslide = plan.classes.landslide
+    stored = np.rint(probability[landslide] / PROBABILITY_SCALE).clip(0, 250).astype(np.uint8)
+    others = probability.copy()
+    others[landslide] = -1
+    classes = np.where(stored >= round(plan.threshold / PROBABILITY_SCALE), landslide, others.argmax(0))
+    nodata = np.array([CLASS_NODATA, PROBABILITY_NODATA], np.uint8)[:, None, None]
+    return np.where(where, np.stack([classes.astype(np.uint8), stored]), nodata)
+
+
+Decide = Callable[[NDArray[np.float32], NDArray[np.bool_], Plan], NDArray[np.uint8]]
+
+
+def predict(scene: Scene, engine: Engine, plan: Plan, work: Path, done: Callable[[Cell, int], None],
+            decide: Decide = decide) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Predict a scene and yield it in bands, from the top.
 
     A window's probabilities are kept in ``work`` until the bands they blend into are finished; a band is kept until
@@ -73,6 +95,7 @@ def predict(scene: Scene, engine: Engine, plan: Plan, work: Path,
         plan: What to do.
         work: Folder of unfinished work.
         done: Called after each window with its cell and its number of valid pixels; it may raise to stop.
+        decide: Turns the blended probabilities of a part into what is stored.
 
     Yields:
         (first row in the mapped part, uint8 (2, rows, part width)): class values (255 nodata) and landslide
@@ -86,9 +109,9 @@ def predict(scene: Scene, engine: Engine, plan: Plan, work: Path,
         else:
             _predict_row(scene, engine, plan, work, cells, done)
         if index > 0:
-            yield _band(scene, plan, work, rows, index - 1)
+            yield from _band(scene, plan, work, rows, index - 1, decide)
             _forget(work, rows, index - 2)
-    yield _band(scene, plan, work, rows, len(rows) - 1)
+    yield from _band(scene, plan, work, rows, len(rows) - 1, decide)
     _forget(work, rows, len(rows) - 2)
     _forget(work, rows, len(rows) - 1)
 
@@ -135,27 +158,32 @@ def _predict_one(engine: Engine, plan: Plan, work: Path, cell: Cell, stack: Stac
     return int(stack.valid[core, core].sum())
 
 
-def _band(scene: Scene, plan: Plan, work: Path, rows: list[list[Cell]], index: int) -> tuple[int, NDArray[np.uint8]]:
-    """Return the band of one row of cores, blended from the windows around it."""
+def _band(scene: Scene, plan: Plan, work: Path, rows: list[list[Cell]], index: int,
+          decide: Decide) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield the band of one row of cores, blended from the windows around it, if the mapped part has rows of it."""
     file, core, part = _band_file(work, index), plan.tiling.core, plan.part
-    top = rows[index][0].top
-    first, last = max(top, part.row_off), min(top + core, part.row_off + part.height)
+    first, last = plan.rows_of(rows[index])
+    if first == last:
+        return
     if file.exists():
-        return first - part.row_off, np.load(file)
+        yield first - part.row_off, np.load(file)
+        return
     band = np.full((2, last - first, part.width), CLASS_NODATA, np.uint8)
     for cell in rows[index]:
         left, right = max(cell.left, part.col_off), min(cell.left + core, part.col_off + part.width)
+        if left >= right:
+            continue
         window = Window(left, first, right - left, last - first)
         probability, total = _blend(plan, work, rows, cell, window)
         if not total.any():
             continue
         where = scene.valid(window) & (total > 0)
-        band[:, :, left - part.col_off:right - part.col_off] = _decide(probability, where, plan)
+        band[:, :, left - part.col_off:right - part.col_off] = decide(probability, where, plan)
     aside = work / f".band.{os.getpid()}"
     with aside.open("wb") as out:
         np.save(out, band)
     aside.replace(file)
-    return first - part.row_off, band
+    yield first - part.row_off, band
 
 
 def _blend(plan: Plan, work: Path, rows: list[list[Cell]], cell: Cell,
@@ -183,22 +211,6 @@ def _blend(plan: Plan, work: Path, rows: list[list[Cell]], cell: Cell,
             total[target] += weights[source]
     probability /= np.maximum(total, np.float32(1e-12))
     return probability, total
-
-
-def _decide(probability: NDArray[np.float32], where: NDArray[np.bool_], plan: Plan) -> NDArray[np.uint8]:
-    """Return (2, h, w): classes and stored landslide probability, which decides where the landslides are."""
-    landslide = plan.classes.landslide
-    stored = np.rint(probability[landslide] / PROBABILITY_SCALE).clip(0, 250).astype(np.uint8)
-    others = probability.copy()
-    others[landslide] = -1
-    classes = np.where(stored >= stored_threshold(plan.threshold), landslide, others.argmax(0)).astype(np.uint8)
-    nodata = np.array([CLASS_NODATA, PROBABILITY_NODATA], np.uint8)[:, None, None]
-    return np.where(where, np.stack([classes, stored]), nodata)
-
-
-def stored_threshold(threshold: float) -> int:
-    """Return the smallest stored probability that is called landslide."""
-    return round(threshold / PROBABILITY_SCALE)
 
 
 def _clipped(window: Window, part: Window) -> Window:

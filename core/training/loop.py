@@ -67,6 +67,8 @@ def train(config: TrainConfig, data: Path, out: Path) -> dict[str, Tensor]:
     """
     torch.set_flush_denormal(True)
     out.mkdir(parents=True, exist_ok=True)
+    if (out / "last.pt").exists() and (last := torch.load(out / "last.pt", weights_only=True))["step"] >= config.steps:
+        return dict(last["average"])
     pools = [(s.share, s.zoom, load(s, data, training=True)) for s in config.sources]
     if config.generated_scenes:
         pools.append((config.generated_share, (0.8, 2.0), generated(config.generated_scenes)))

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from benchmarks.seams import FIELD_PX
 from core.errors import InputError, UnknownNameError
 from core.nets import ARCHITECTURES, build
 from core.nets.blocks import ContextPool
@@ -86,3 +87,22 @@ def test_unknown_names_and_arguments_are_refused() -> None:
         build("rae_d_lite", 0)
     with pytest.raises(InputError, match="colour"):
         build("rae_d_lite", 2, colour="red")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_lite_network_sees_further_than_the_seam_measurement_assumes(name: str) -> None:
+    network = build(name, 2).eval()
+    network.load_imagenet()
+    given = [t[..., :16, :] for t in inputs(network, 32, 1312)]
+    centre = 656
+
+    def seen(reach: int) -> float:
+        changed = [t.clone() for t in given]
+        for t in changed:
+            t[..., : centre - reach] += 3
+            t[..., centre + reach:] -= 3
+        with torch.inference_mode():
+            return float((network(*changed) - network(*given))[..., centre].abs().max())
+
+    assert seen(FIELD_PX) == 0
+    assert seen(384) > 0
