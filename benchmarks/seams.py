@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from core.engines import Probabilities
+from core.engines import Engine, Probabilities
 from core.engines.openvino_engine import OpenVinoEngine
 from core.inference import Plan, decide, predict
 from core.registry import ModelCard, find_model, load_network
@@ -27,11 +28,17 @@ FIELD_PX = 576
 ORIGINS = ((0, 0), (48, 16), (16, 96), (128, 64))
 
 
-def probability_map(card: ModelCard, settings: SceneSettings, part: Window, tiling: Tiling) -> NDArray[np.float32]:
-    """Return the landslide probability of a part of a scene, float32, NaN where nothing is predicted."""
-    out = np.full((part.height, part.width), np.nan, np.float32)
+def probability_maps(card: ModelCard, settings: SceneSettings, part: Window,
+                     tilings: Sequence[Tiling]) -> list[NDArray[np.float32]]:
+    """Return the landslide probability of a part of a scene by several tilings of one window size, NaN where absent."""
     network = Probabilities(load_network(card), card.temperature)
-    engine = OpenVinoEngine(network, tiling.size, "", precision="f32")
+    engine = OpenVinoEngine(network, tilings[0].size, "", precision="f32")
+    return [_probability_map(engine, card, settings, part, tiling) for tiling in tilings]
+
+
+def _probability_map(engine: Engine, card: ModelCard, settings: SceneSettings, part: Window,
+                     tiling: Tiling) -> NDArray[np.float32]:
+    out = np.full((part.height, part.width), np.nan, np.float32)
     plan = Plan(tiling, part, card.classes, card.threshold, use_dem="dem" in card.trained_topography, use_ndvi=False)
     def keep(probability: NDArray[np.float32], where: NDArray[np.bool_], plan: Plan) -> NDArray[np.uint8]:
         top, left = next(places)
@@ -66,13 +73,13 @@ def main() -> None:
     options = parser.parse_args()
     card, settings = find_model(options.model, options.models), SceneSettings(options.image, options.dem)
     part = Window(*options.part)
-    reference = probability_map(card, settings, part, whole(part))
+    reference = probability_maps(card, settings, part, [whole(part)])[0]
     print("| window | halo | redundancy | off by over 0.001 | off by over 0.01 | largest | mask differs |")
     print("|---|---|---|---|---|---|---|")
     for halo in (64, 128, 192, 256, 320, 384, 448, 512):
         rows = []
-        for origin in ORIGINS:
-            found = probability_map(card, settings, part, Tiling(256 + 2 * halo, halo, 32, origin))
+        tilings = [Tiling(256 + 2 * halo, halo, 32, origin) for origin in ORIGINS]
+        for found in probability_maps(card, settings, part, tilings):
             off = abs(found - reference)[np.isfinite(reference)]
             mask = ((found >= card.threshold) != (reference >= card.threshold))[np.isfinite(reference)]
             rows.append(((off > 1e-3).mean(), (off > 1e-2).mean(), off.max(), mask.mean()))

@@ -97,8 +97,8 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="fstf_net_lite")
     parser.add_argument("--models", type=Path, help="folder of models")
     parser.add_argument("--engine", default="auto", help="auto, torch or openvino")
-    parser.add_argument("--window", type=int, default=1024, help="side of a window in pixels")
-    parser.add_argument("--halo", type=int, default=128, help="margin of a window that is predicted but not kept")
+    parser.add_argument("--window", type=int, default=1408, help="side of a window in pixels")
+    parser.add_argument("--halo", type=int, default=320, help="margin of a window that is predicted but not kept")
     parser.add_argument("--origin", type=int, nargs=2, default=(0, 0), metavar=("ROW", "COLUMN"),
                         help="where a window's core starts")
     parser.add_argument("--threshold", type=float, help="landslide probability; the model's own by default")

@@ -27,6 +27,8 @@ def blocks(shape: tuple[int, int], size: int) -> Iterator[Window]:
 class Tiling:
     """Windows of ``size`` whose cores, ``size - 2 * halo`` apart, cover a scene.
 
+    The defaults were measured (docs/detection.md): seams change under 0.1 % of a map, in under 2.5 GB.
+
     Attributes:
         size: Side of a window in pixels, a multiple of 16.
         halo: Margin that is read and predicted but not kept, a multiple of 16.
@@ -34,8 +36,8 @@ class Tiling:
         origin: (row, column) where a core starts, a multiple of 16 each; cores go on from there both ways.
     """
 
-    size: int = 1024
-    halo: int = 128
+    size: int = 1408
+    halo: int = 320
     blend: int = 32
     origin: tuple[int, int] = (0, 0)
 

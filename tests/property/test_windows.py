@@ -49,7 +49,7 @@ def test_windows_lie_on_the_lattice_and_cores_cover(tiling: Tiling, length: int)
     assert window.height == tiling.size
 
 
-@pytest.mark.parametrize("bad", [{"size": 1000}, {"halo": 520}, {"halo": 20}, {"blend": 200}, {"origin": (3, 0)}])
+@pytest.mark.parametrize("bad", [{"size": 1000}, {"halo": 704}, {"halo": 20}, {"blend": 400}, {"origin": (3, 0)}])
 def test_a_tiling_off_the_lattice_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(InputError, match="multiples of 16"):
         Tiling(**bad)
