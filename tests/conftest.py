@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("e2e"):
                 item.add_marker(pytest.mark.skip(reason="SCARP_WITHOUT_BROWSER=1"))
+
+
+@pytest.fixture(autouse=True)
+def keep_subnormals() -> Iterator[None]:
+    """Undo what a worker sets for its whole process: numbers flushed to zero, which other tests would meet."""
+    yield
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture

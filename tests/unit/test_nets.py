@@ -104,5 +104,4 @@ def test_no_lite_network_sees_further_than_the_seam_measurement_assumes(name: st
         with torch.inference_mode():
             return float((network(*changed) - network(*given))[..., centre].abs().max())
 
-    assert seen(FIELD_PX) == 0
-    assert seen(384) > 0
+    assert seen(FIELD_PX) < 1e-6 < 1e-5 < seen(256)  # rounding depends on where vector lanes begin
