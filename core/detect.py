@@ -137,6 +137,7 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
                            image_date=_date(record["image_date"]))
             record |= _summary(counts, grid, card, records, meter)
             write_json(work / "run.json", record)
+            (settings.out / "run.json").unlink(missing_ok=True)  # where it is, all four belong together
             for name in RESULTS:
                 (work / name).replace(settings.out / name)
             shutil.rmtree(work)
