@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui.assets import font_css
 from ui.settings import ROOT
-from ui.state import keep_in_address
+from ui.state import settle_address
 from ui.words import errors_in_words
 
 st.set_page_config("Scarp", ROOT / "ui" / "logo-mark.svg", layout="wide", initial_sidebar_state=370)
@@ -18,6 +18,6 @@ page = st.navigation(
     ],
     position="top",
 )
-keep_in_address()
+settle_address()
 with errors_in_words():
     page.run()

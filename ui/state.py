@@ -1,15 +1,25 @@
-"""What a session remembers, under one name each; the project is also in the address."""
+"""What a session remembers. Project, run, area and job are in the address, which counts; the rest is the session's.
+
+A refresh, a link, another tab, back and forward so show the same thing. The browser itself keeps the map's view.
+"""
 
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from shapely.geometry import mapping
 
-from core.project import Project, list_projects
+from core.errors import ScarpError
+from core.ingest import read_area
+from core.project import Project, Run, list_projects
 from ui.settings import first_project, projects_root
 
+ADDRESS = ("project", "run", "area", "job")
 AREA, SELECTED, FLY, TAB, NEXT_TAB, RUN, TURN = "area", "selected", "fly", "tab", "next_tab", "run", "turn"
 _OF_PROJECT = (AREA, SELECTED, FLY, RUN)
+_PROJECT, _LAST = "project", "last_address"
 
 
 def projects() -> list[Project]:
@@ -18,28 +28,56 @@ def projects() -> list[Project]:
 
 
 def current_project() -> Project | None:
-    """Return the project of this session: the one chosen, else the one to open first, else any."""
+    """Return the project that the address names, else the session's, else the one to open first, else any."""
     known = {project.id: project for project in projects()}
-    for name in (st.session_state.get("project"), st.query_params.get("project"), first_project()):
-        if name in known:
-            st.session_state["project"] = name
-            return known[name]
-    return next(iter(known.values()), None)
+    asked = (st.query_params.get("project"), st.session_state.get(_PROJECT), first_project())
+    return next((known[name] for name in asked if name in known), None) or next(iter(known.values()), None)
 
 
 def choose(project: str) -> None:
     """Make another project the current one; what belonged to the last one is forgotten."""
-    if project != st.session_state.get("project"):
-        for name in _OF_PROJECT:
-            st.session_state.pop(name, None)
-    st.session_state["project"] = project
+    st.query_params.from_dict({"project": project})
+    _enter(project)
 
 
-def keep_in_address() -> None:
-    """Put the project into the address, so that a refresh or a link opens it again."""
-    project = current_project()
-    if project and st.query_params.get("project") != project.id:
-        st.query_params["project"] = project.id
+def current_run(project: Project) -> Run | None:
+    """Return the detection that the address names, else the newest."""
+    runs = {run.id: run for run in project.runs()}
+    return runs.get(st.query_params.get("run", "")) or next(iter(runs.values()), None)
+
+
+def show_run(run: str | None) -> None:
+    """Turn to a detection; None is the newest, whichever that will be."""
+    _put("run", run)
+    select(None)
+
+
+def current_area(project: Project) -> Mapping[str, Any] | None:
+    """Return the area that the address names, as a GeoJSON geometry in degrees."""
+    file = _areas(project).get(st.query_params.get("area", ""))
+    if file is None:
+        return None
+    try:
+        return _geometry(file, file.stat().st_mtime_ns)
+    except (ScarpError, OSError):
+        _put("area", None)
+        note("The area in the address could not be read, so none is chosen.")
+        return None
+
+
+def set_area(project: Project, geometry: Mapping[str, Any] | None) -> None:
+    """Keep an area that was drawn and put it into the address; None takes it away."""
+    _put("area", project.save_area(geometry).stem if geometry else None)
+
+
+def current_job() -> str | None:
+    """Return the id of the job that the address names; the page of jobs knows whether there is such a job."""
+    return st.query_params.get("job")
+
+
+def show_job(job: str | None) -> None:
+    """Turn to a job."""
+    _put("job", job)
 
 
 def select(outline: int | None, bounds: tuple[float, float, float, float] | None = None) -> None:
@@ -53,3 +91,72 @@ def select(outline: int | None, bounds: tuple[float, float, float, float] | None
 def get(name: str, default: object = None) -> Any:  # noqa: ANN401 - a session holds values of any type
     """Return a remembered value."""
     return st.session_state.get(name, default)
+
+
+def note(text: str) -> None:
+    """Tell something in passing."""
+    st.toast(text, icon=":material/info:", duration="long")
+
+
+def address(**changes: str) -> dict[str, str]:
+    """Return what the address holds of the state, with changes, for a link; another project starts afresh."""
+    kept = {} if "project" in changes else {name: st.query_params.get(name, "") for name in ADDRESS}
+    return {name: value for name, value in (kept | changes).items() if value}
+
+
+def settle_address() -> None:
+    """Bring address and session together, at the start of each run.
+
+    An address without a project comes from a bare link: what the session knows is put in. What it names and is not
+    there is taken out, with a note.
+    """
+    if "project" not in st.query_params:
+        for name, value in st.session_state.get(_LAST, {}).items():
+            st.query_params.setdefault(name, value)
+    project = current_project()
+    asked = st.query_params.get("project")
+    if project is None:
+        for name in ADDRESS:
+            _put(name, None)
+    else:
+        if asked != project.id:
+            st.query_params.from_dict({"project": project.id})
+        if asked and asked != project.id:
+            note("The project in the address is not here, so another one is shown.")
+        _enter(project.id)
+        for name, kept in (("run", _runs(project)), ("area", _areas(project))):
+            if name in st.query_params and st.query_params[name] not in kept:
+                _put(name, None)
+                note(f"The {_WORDS[name]} in the address is not in this project any more.")
+    st.session_state[_LAST] = address()
+
+
+_WORDS = {"run": "detection", "area": "area"}
+
+
+def _enter(project: str) -> None:
+    if st.session_state.get(_PROJECT) != project:
+        for name in _OF_PROJECT:
+            st.session_state.pop(name, None)
+        st.session_state[_PROJECT] = project
+
+
+def _put(name: str, value: str | None) -> None:
+    if value:
+        st.query_params[name] = value
+    else:
+        st.query_params.pop(name, None)
+    st.session_state[_LAST] = address()
+
+
+def _runs(project: Project) -> set[str]:
+    return {file.parent.name for file in (project.folder / "runs").glob("*/run.json")}
+
+
+def _areas(project: Project) -> dict[str, Path]:
+    return {file.stem: file for file in (project.folder / "areas").glob("*.geojson")}
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _geometry(file: Path, changed: int) -> dict[str, Any]:
+    return mapping(read_area(file)[0])
