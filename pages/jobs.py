@@ -16,7 +16,7 @@ def jobs_page(project: Project) -> None:
     found = jobs(project.folder / "jobs")
     if not found:
         html.empty("No jobs yet", "A detection that is started on the map is listed here, with its progress.")
-        st.page_link(ROOT / "pages" / "map.py", label="Open the map", icon=":material/map:")
+        st.page_link(ROOT / "pages" / "detect.py", label="Open the map", icon=":material/map:")
     for job in found:
         if job.active:
             live_job(job)

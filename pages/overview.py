@@ -29,7 +29,7 @@ def project_page(project: Project) -> None:
     st.subheader("Detections", anchor=False)
     if not runs:
         html.empty("No detection yet", "Open the map and press Detect landslides.")
-        st.page_link(ROOT / "pages" / "map.py", label="Open the map", icon=":material/map:")
+        st.page_link(ROOT / "pages" / "detect.py", label="Open the map", icon=":material/map:")
         return
     st.dataframe([{"Detection": run.id, "Model": run.model,
                    "Landslides": None if table is None else len(table),

@@ -17,7 +17,7 @@ ENGINES = {"auto": "Automatic", "openvino": "OpenVINO", "torch": "PyTorch"}
 
 def detect_panel(project: Project) -> None:
     """Choose area, image, model and engine; run; follow."""
-    _area()
+    _area(project)
     images = project.of("image")
     image = images[0]
     if len(images) > 1:
@@ -33,7 +33,7 @@ def detect_panel(project: Project) -> None:
     if st.button("Detect landslides", type="primary", icon=":material/radar:", width="stretch",
                  disabled=busy or card is None or not card.has_weights):
         with errors_in_words():
-            drawn = state.get(state.AREA)
+            drawn = state.current_area(project)
             submit_detect(
                 project.folder, out=project.new_run(), image=project.path(image), model=card.name, engine=engine,
                 dem=project.path(dem) if use_dem else None, area=project.save_area(drawn) if drawn else None,
@@ -45,8 +45,8 @@ def detect_panel(project: Project) -> None:
         job_card(job)
 
 
-def _area() -> None:
-    drawn = state.get(state.AREA)
+def _area(project: Project) -> None:
+    drawn = state.current_area(project)
     if drawn is None:
         html.labelled("Area", "The whole image. Draw a rectangle or a polygon on the map to detect in a part of it.")
         return
@@ -54,7 +54,7 @@ def _area() -> None:
     with left:
         html.labelled("Area", f"Drawn on the map: {size(area_m2(drawn))}")
     if right.button("Clear", type="tertiary"):
-        st.session_state[state.AREA] = None
+        state.set_area(project, None)
         st.rerun()
 
 

@@ -19,8 +19,8 @@ def live_job(job: Job) -> None:
     now = read(job.folder)
     if not now.active:
         if now.state is State.DONE:
-            st.session_state.update({state.RUN: None, state.NEXT_TAB: "Landslides"})
-            state.select(None)
+            st.session_state[state.NEXT_TAB] = "Landslides"
+            state.show_run(None)
         st.rerun()
     job_card(now)
 

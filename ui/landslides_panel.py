@@ -10,12 +10,6 @@ from ui import html, state
 from ui.outlines import facts_of, size, table_of
 
 
-def shown_run(project: Project) -> Run | None:
-    """Return the detection that the map shows: the chosen one, else the newest."""
-    runs = {run.id: run for run in project.runs()}
-    return runs.get(state.get(state.RUN)) or next(iter(runs.values()), None)
-
-
 def landslides_panel(project: Project, run: Run | None) -> None:
     """Show what a detection found."""
     if run is None:
@@ -48,8 +42,7 @@ def _picker(project: Project, run: Run) -> None:
     names = {each.id: f"{each.model}, {_when(each.id)}" for each in runs}
     chosen = st.selectbox("Detection", list(names), index=list(names).index(run.id), format_func=names.get)
     if chosen != run.id:
-        st.session_state[state.RUN] = chosen
-        state.select(None)
+        state.show_run(chosen)
         st.rerun()
 
 

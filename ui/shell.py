@@ -12,8 +12,8 @@ st.logo(ROOT / "ui" / "logo.svg", size="large", icon_image=ROOT / "ui" / "logo.s
 st.html(f"<style>{font_css()}{(ROOT / 'ui' / 'style.css').read_text()}</style>")
 page = st.navigation(
     [
-        st.Page(ROOT / "pages" / "map.py", title="Map", icon=":material/map:", default=True),
-        st.Page(ROOT / "pages" / "overview.py", title="Project", icon=":material/folder_open:", url_path="overview"),
+        st.Page(ROOT / "pages" / "overview.py", title="Overview", icon=":material/folder_open:", default=True),
+        st.Page(ROOT / "pages" / "detect.py", title="Detect", icon=":material/radar:", url_path="detect"),
         st.Page(ROOT / "pages" / "jobs.py", title="Jobs", icon=":material/pending_actions:", url_path="jobs"),
     ],
     position="top",

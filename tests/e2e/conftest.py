@@ -144,7 +144,7 @@ def open_page(browser, server):
     """Return a function that opens an address of the app; a page that leaves it or complains fails the test."""
     contexts, watch = [], Watch(server)
 
-    def opened(path="/", *, theme="light", script=""):
+    def opened(path="/detect", *, theme="light", script=""):
         context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=theme,
                                       reduced_motion="reduce")
         contexts.append(context)

@@ -39,7 +39,7 @@ def place_of(page, outline):
 
 
 @pytest.mark.parametrize(("path", "words"), [
-    ("/", "Detect landslides"), ("/overview", "Detections"), ("/jobs", "A job goes on")])
+    ("/", "Detections"), ("/detect", "Detect landslides"), ("/jobs", "A job goes on")])
 def test_every_page_can_be_the_first_and_stays_after_a_refresh(open_page, path, words):
     page = open_page(path)
     for _ in range(2):

@@ -13,7 +13,7 @@ from core.project import add_layer, create
 from core.tokens import signer
 from ui.settings import ROOT
 
-PAGES = ("map", "overview", "jobs")
+PAGES = ("overview", "detect", "jobs")
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def page(name, **query):
     for key, value in query.items():
         app.query_params[key] = value
     app.run()
-    return app.switch_page(str(ROOT / "pages" / f"{name}.py")).run() if name != "map" else app
+    return app.switch_page(str(ROOT / "pages" / f"{name}.py")).run() if name != "overview" else app
 
 
 def words(app):
@@ -85,7 +85,7 @@ def test_a_project_can_be_opened_from_another(root, valley):
 
 
 def test_without_models_nothing_can_be_started_and_it_is_said(valley):
-    app = page("map")
+    app = page("detect")
     assert "No models here" in words(app)
     assert next(button for button in app.button if button.label == "Detect landslides").disabled
 
@@ -95,7 +95,7 @@ def test_a_model_without_weights_says_how_to_get_them(valley, tmp_path):
     folder.mkdir(parents=True)
     card = registry.ModelCard("lite", "Lite", "fstf_net_lite", "binary", (0.2, 1.0))
     (folder / "card.json").write_text(json.dumps(card.as_dict()))
-    app = page("map")
+    app = page("detect")
     assert "scarp train lite" in words(app)
     assert next(button for button in app.button if button.label == "Detect landslides").disabled
 
@@ -120,7 +120,7 @@ def test_a_job_says_how_it_ended_and_can_go_on(valley, code, stop, label):
 
 def test_a_lost_layer_is_told_without_a_path(valley, root):
     (valley.folder / "layers" / "image.tif").unlink()
-    app = page("map")
+    app = page("detect")
     assert not app.exception and "Image" in app.error[0].value and str(root) not in words(app)
 
 
