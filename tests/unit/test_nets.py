@@ -66,8 +66,10 @@ def test_training_and_evaluation_share_one_dilated_convolution(name: str) -> Non
 
 
 def test_output_stride_is_16_and_the_skips_are_at_4_and_8() -> None:
-    skip4, skip8, top = build("fstf_net_lite", 2).encoder.eval()(torch.randn(1, 3, 64, 96))
-    assert [tuple(t.shape[1:]) for t in (skip4, skip8, top)] == [(24, 16, 24), (40, 8, 12), (320, 4, 6)]
+    encoder = build("fstf_net_lite", 2).encoder.eval()
+    skip4, skip8, at16 = encoder.near(torch.randn(1, 3, 64, 96))
+    assert [tuple(t.shape[1:]) for t in (skip4, skip8, at16)] == [(24, 16, 24), (40, 8, 12), (80, 4, 6)]
+    assert encoder.far(at16).shape == (1, 320, 4, 6)
 
 
 def test_a_fixed_pooling_window_makes_the_context_local() -> None:

@@ -1,0 +1,92 @@
+"""The three parts of a staged network, and how far each sees.
+
+A NaN spreads to everything that is computed from it, whatever the weights: it shows exactly what depends on what.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from core.nets import ARCHITECTURES, build
+from core.nets.staged import Staged
+
+STAGED = sorted(name for name, network in ARCHITECTURES.items() if issubclass(network, Staged))
+
+
+@pytest.fixture(autouse=True)
+def plain_convolutions(monkeypatch) -> Iterator[None]:
+    """Winograd and the like would spread a NaN over a whole block."""
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
+    with torch.inference_mode():
+        yield
+
+
+def poisoned(x: Tensor, column: int) -> Tensor:
+    """Return one row ``x`` (1, c, h, w) with a NaN in one column."""
+    x = x.clone()
+    x[..., column] = torch.nan
+    return x
+
+
+def columns(x: Tensor) -> Tensor:
+    """Return the columns of ``x`` (1, c, h, w) that hold a NaN, in order."""
+    return x.isnan().any(dim=2).any(dim=1)[0].nonzero()[:, 0]
+
+
+def given(network: Staged, width: int) -> list[Tensor]:
+    topography = [torch.randn(1, len(network.topography_channels), 16, width)] if network.topography_channels else []
+    return [torch.randn(1, 3, 16, width), *topography]
+
+
+def gap(pixel: int, cell: int, stride: int) -> int:
+    """Return how far a pixel lies from the square that a cell stands for."""
+    return max(cell * stride - pixel, pixel - (cell * stride + stride - 1), 0)
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_near_sees_as_far_as_it_says_and_no_further(name: str) -> None:
+    network, width, gaps = build(name, 2).eval(), 384, []
+    for pixel in range(width // 2, width // 2 + 16):
+        for features in network.near(*(poisoned(x, pixel) for x in given(network, width))):
+            stride = width // features.shape[-1]
+            gaps.extend(gap(pixel, cell, stride) for cell in columns(features).tolist())
+    assert max(gaps) == network.reach.near_px
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_far_sees_as_far_as_it_says_and_no_further(name: str) -> None:
+    network, cells = build(name, 2).eval(), 160
+    _, _, *at16 = network.near(*given(network, 16 * cells))
+    seen = columns(network.far(*(poisoned(x, cells // 2) for x in at16)))
+    assert max(abs(int(cell) - cells // 2) for cell in (seen[0], seen[-1])) == network.reach.far_cells
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_decode_sees_as_far_as_it_says_and_no_further(name: str) -> None:
+    network, width, gaps = build(name, 2).eval(), 256, []
+    skip4, skip8, *at16 = network.near(*given(network, width))
+    inputs = [network.far(*at16), skip8, skip4]
+    for index, stride in enumerate((16, 8, 4)):
+        cell = width // stride // 2
+        logits = network.decode(*(poisoned(x, cell) if i == index else x for i, x in enumerate(inputs)))
+        gaps.extend(gap(pixel, cell, stride) for pixel in columns(logits).tolist())
+    assert max(gaps) == network.reach.decode_px
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_forward_is_the_three_parts_in_series(name: str) -> None:
+    network, inputs = build(name, 3).eval(), [torch.randn(2, 3, 48, 64)]
+    if network.topography_channels:
+        inputs.append(torch.randn(2, len(network.topography_channels), 48, 64))
+    skip4, skip8, *at16 = network.near(*inputs)
+    assert [(x.shape[-2], x.shape[-1]) for x in (skip4, skip8, *at16)] == [(12, 16), (6, 8), *[(3, 4)] * len(at16)]
+    context = network.far(*at16)
+    assert (context.shape[-2], context.shape[-1]) == (3, 4)
+    assert torch.equal(network.decode(context, skip8, skip4), network(*inputs))
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_pooling_everything_has_no_finite_reach(name: str) -> None:
+    assert build(name, 2, pool_window=0).reach.far_cells is None
