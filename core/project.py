@@ -1,31 +1,41 @@
 """A project is a folder: project.json, its layers, its areas and one folder for each detection.
 
-    project.json              name, created, layers
-    layers/                   rasters that came in
+    project.json              name, created, note, event, layers
+    layers/                   rasters and outlines that came in
+    incoming/                 files that wait to be judged and imported (core.incoming)
     areas/<id>.geojson        areas of interest, WGS 84
     runs/<run id>/            what one detection wrote
     jobs/<job id>/            its worker (core.jobs)
     derived/                  what can be made again at any time
 
-A path in it never leads out of it, and its files are replaced whole.
+A path in it never leads out of it, and its files are replaced whole. A change reads project.json again under a lock,
+so that an import and a page that work at once lose nothing of each other's.
 """
 
 from __future__ import annotations
 
+import fcntl
 import re
 import secrets
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 from core.errors import InputError, ScarpError, StorageError, unknown_name
 from core.files import read_json, write_json
 from core.ingest import open_geotiff
 
-ROLES = ("image", "dem", "ndvi", "truth")
-"""What a layer is for: imagery, elevation (metres), a vegetation index, labels to compare with."""
+FORMAT = 2
+"""Of project.json; 1 had no number and layers of five fields."""
+
+ROLES = ("image", "dem", "ndvi", "truth", "unobserved")
+"""What a layer is for: imagery, elevation, a vegetation index, labels to compare with, and ground that was not seen."""
+
+UNITS = ("m", "ft")
+BANDS = ("red", "green", "blue", "nir")
+Kind = Literal["raster", "vector"]
 
 RUN_FILE = "run.json"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -33,14 +43,18 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 @dataclass(frozen=True)
 class Layer:
-    """One raster of a project.
+    """One raster of a project, or one set of outlines.
 
     Attributes:
         id: Unique in the project.
         role: One of ``ROLES``.
-        path: Inside the project folder, with forward slashes.
+        path: Inside the project folder, with forward slashes; ``.geojson`` holds outlines, all else is a raster.
         title: For people.
-        date: Day of acquisition, ISO 8601, or empty.
+        date: Day of acquisition, ISO 8601, or empty. A second date of a place is a second image.
+        bands: Of an image: ``("red", 1)`` and so on, 1-based, as ``SceneSettings`` takes them; empty: to be guessed.
+        unit: Of elevation: ``m`` or ``ft``; empty: not known, which is taken as metres.
+        source: Name of the file that it came from.
+        guesses: Fields that nobody has confirmed yet, each with the reason for its value, in words.
     """
 
     id: str
@@ -48,10 +62,14 @@ class Layer:
     path: str
     title: str
     date: str = ""
+    bands: tuple[tuple[str, int], ...] = ()
+    unit: str = ""
+    source: str = ""
+    guesses: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a layer that means nothing, or that leaves the folder."""
-        for name in ("id", "role", "path", "title", "date"):
+        for name in ("id", "role", "path", "title", "date", "unit", "source"):
             if not isinstance(getattr(self, name), str):
                 raise InputError(f"layer {name}", got=type(getattr(self, name)).__name__, expected="text",
                                  remedy="Add the layer again.")
@@ -64,8 +82,18 @@ class Layer:
         if path.is_absolute() or not path.name or ".." in path.parts or "\\" in self.path:
             raise InputError(f"path of layer {self.id!r}", got="one outside the project", expected="one inside it",
                              remedy="Copy the file into the project's layers folder and add it again.")
+        if self.unit not in ("", *UNITS):
+            raise unknown_name("unit of elevation", self.unit, list(UNITS))
+        if not all(name in BANDS and isinstance(index, int) and index > 0 for name, index in self.bands):
+            raise InputError(f"bands of layer {self.id!r}", got=dict(self.bands),
+                             expected=f"{', '.join(BANDS)} with a band number each", remedy="Choose the bands again.")
         if self.date:
-            _check_date(self.date)
+            check_day(self.date)
+
+    @property
+    def kind(self) -> Kind:
+        """``raster``, or ``vector`` for outlines."""
+        return "vector" if self.path.endswith(".geojson") else "raster"
 
 
 @dataclass(frozen=True)
@@ -107,23 +135,41 @@ class Project:
         name: For people.
         created: ISO 8601 with a time zone.
         layers: In the order they were added.
+        note: What it is about, for people.
+        event: Day of the earthquake or rain that set the landslides off, ISO 8601, or empty.
     """
 
     folder: Path
     name: str
     created: str
     layers: tuple[Layer, ...] = ()
+    note: str = ""
+    event: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a project without a name, or with an event on no day."""
+        if not self.name.strip():
+            raise InputError("project name", got="nothing", expected="a name", remedy="Give the project a name.")
+        if self.event:
+            check_day(self.event)
 
     @property
     def id(self) -> str:
         """Name of the folder, unique among its neighbours."""
         return self.folder.name
 
-    def of(self, role: str) -> list[Layer]:
-        """Return the layers of one role."""
+    def of(self, role: str, kind: Kind = "raster") -> list[Layer]:
+        """Return the rasters of one role, or its outlines."""
         if role not in ROLES:
             raise unknown_name("layer role", role, list(ROLES))
-        return [layer for layer in self.layers if layer.role == role]
+        return [layer for layer in self.layers if layer.role == role and layer.kind == kind]
+
+    def layer(self, name: str) -> Layer:
+        """Return a layer by its id; an unknown one lists those that exist."""
+        for layer in self.layers:
+            if layer.id == name:
+                return layer
+        raise unknown_name("layer", name, [layer.id for layer in self.layers])
 
     def path(self, layer: Layer) -> Path:
         """Return where a layer's file is, links followed.
@@ -167,15 +213,15 @@ class Project:
         return path
 
 
-def create(folder: Path, name: str) -> Project:
+def create(folder: Path, name: str, *, note: str = "", event: str = "") -> Project:
     """Make a project in a folder that has none yet.
 
     Raises:
-        InputError: The name is empty.
+        InputError: The name is empty, or the event's day is no day.
         StorageError: There is a project already, or the folder cannot be made.
     """
-    if not name.strip():
-        raise InputError("project name", got="nothing", expected="a name", remedy="Give the project a name.")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    project = Project(folder.resolve(), name.strip(), now, (), note.strip(), event)
     if (folder / "project.json").exists():
         raise StorageError("project folder", got="a folder that holds a project", expected="a new or empty folder",
                            remedy="Open that project, or choose another folder.")
@@ -185,32 +231,66 @@ def create(folder: Path, name: str) -> Project:
     except OSError as error:
         raise StorageError("project folder", got=error.strerror or "an error", expected="a folder that can be written",
                            remedy="Choose another folder.") from error
-    project = Project(folder.resolve(), name.strip(), datetime.now(UTC).isoformat(timespec="seconds"))
     _save(project)
     return project
+
+
+def new_project(root: Path, name: str, *, note: str = "", event: str = "") -> Project:
+    """Make a project in a new folder, called after it, among the others.
+
+    Args:
+        root: Folder of projects.
+        name: For people, not empty.
+        note: What it is about.
+        event: Day the landslides were set off, ISO 8601.
+
+    Raises:
+        InputError: The name is empty, or the event's day is no day.
+        StorageError: The folder cannot be made.
+    """
+    stem = slug(name, "project")
+    folder = next(f for f in (root / n for n in _numbered(stem)) if not f.exists())
+    return create(folder, name, note=note, event=event)
 
 
 def open_project(folder: Path) -> Project:
     """Open a project.
 
     Raises:
-        InputError: There is none in the folder, or its project.json is damaged.
+        InputError: There is none in the folder, its project.json is damaged, or a later Scarp wrote it.
     """
     file = folder / "project.json"
     if not file.is_file():
         raise InputError("project", got=f"{folder.name!r}, which holds no project.json", expected="a project folder",
                          remedy="Choose a project from the list, or make one.")
     value = read_json(file)
+    version = value.get("format", 1)
+    if isinstance(version, int) and version > FORMAT:
+        raise InputError(f"project {folder.name!r}", got=f"format {version}, which a later version of Scarp wrote",
+                         expected=f"format {FORMAT} or older", remedy="Update Scarp, then open the project again.")
     kinds = {"name": str, "created": str, "layers": list}
     if not all(isinstance(value.get(key), kind) for key, kind in kinds.items()):
         raise InputError("project.json", got=sorted(value), expected="name, created and layers",
                          remedy="Restore the file from a copy.")
+    layers = tuple(_layer(each) for each in value["layers"])
+    return Project(folder.resolve(), value["name"], value["created"], layers, str(value.get("note", "")),
+                   str(value.get("event", "")))
+
+
+def _layer(value: object) -> Layer:
+    """Return a layer as project.json tells it."""
     try:
-        layers = tuple(Layer(**layer) for layer in value["layers"])
-    except TypeError as error:
+        known = {**value} if isinstance(value, dict) else {}
+        for name in ("bands", "guesses"):
+            known[name] = tuple(dict(known.get(name, {})).items())
+        return Layer(**known)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, ScarpError):
+            raise
         raise InputError("project.json", got="a layer with missing or unknown fields",
-                         expected="id, role, path, title and date", remedy="Restore the file from a copy.") from error
-    return Project(folder.resolve(), value["name"], value["created"], layers)
+                         expected=", ".join(field.name for field in fields(Layer)),
+                         remedy="Restore the file from a copy; if a later version of Scarp wrote it, update Scarp.",
+                         ) from error
 
 
 def list_projects(root: Path) -> list[Project]:
@@ -224,8 +304,16 @@ def list_projects(root: Path) -> list[Project]:
     return sorted(found, key=lambda project: (project.name.lower(), project.id))
 
 
-def add_layer(project: Project, role: str, path: Path, title: str, date: str = "") -> Project:
-    """Add a raster that lies inside the project folder.
+def add_layer(project: Project, role: str, path: Path, title: str, date: str = "", **more: Any) -> Project:  # noqa: ANN401
+    """Add a raster or outlines that lie inside the project folder.
+
+    Args:
+        project: As it was opened; what others changed since is kept.
+        role: One of ``ROLES``.
+        path: The file.
+        title: For people.
+        date: Day of acquisition, or empty.
+        **more: Other fields of ``Layer``.
 
     Raises:
         InputError: The file is missing or outside, or the role or date means nothing.
@@ -234,13 +322,61 @@ def add_layer(project: Project, role: str, path: Path, title: str, date: str = "
     if not inside.is_file() or not inside.is_relative_to(project.folder):
         raise InputError(f"layer {title!r}", got="a file that is missing or outside the project",
                          expected="a file inside the project", remedy="Copy it into the project's layers folder first.")
-    taken = {layer.id for layer in project.layers}
-    stem = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:50] or role
-    name = next(n for n in (stem, *(f"{stem}-{i}" for i in range(2, 10_000))) if n not in taken)
-    layer = Layer(name, role, inside.relative_to(project.folder).as_posix(), title, date)
-    changed = replace(project, layers=(*project.layers, layer))
-    _save(changed)
+
+    def add(now: Project) -> Project:
+        taken = {layer.id for layer in now.layers}
+        name = next(n for n in _numbered(slug(path.stem, role)) if n not in taken)
+        layer = Layer(name, role, inside.relative_to(project.folder).as_posix(), title, date, **more)
+        return replace(now, layers=(*now.layers, layer))
+
+    return _change(project, add)
+
+
+def change_layer(project: Project, name: str, **changes: Any) -> Project:  # noqa: ANN401
+    """Change fields of a layer; what is changed, or said again, is no guess any more.
+
+    Raises:
+        InputError: There is no such layer, or a field means nothing.
+    """
+    def change(now: Project) -> Project:
+        old = now.layer(name)
+        guesses = tuple((field, why) for field, why in old.guesses if field not in changes)
+        new = replace(old, **{"guesses": guesses} | changes)
+        return replace(now, layers=tuple(new if layer.id == name else layer for layer in now.layers))
+
+    return _change(project, change)
+
+
+def remove_layer(project: Project, name: str) -> Project:
+    """Take a layer out of the project; its file goes too when it lies in ``layers/``.
+
+    Raises:
+        InputError: There is no such layer.
+    """
+    layer = project.layer(name)
+    changed = _change(project, lambda now: replace(now, layers=tuple(x for x in now.layers if x.id != name)))
+    file = project.folder / layer.path
+    if file.parent == project.folder / "layers" and not any(x.path == layer.path for x in changed.layers):
+        file.unlink(missing_ok=True)
     return changed
+
+
+def change_project(project: Project, *, name: str, note: str = "", event: str = "") -> Project:
+    """Give a project another name, note and event.
+
+    Raises:
+        InputError: The name is empty, or the event's day is no day.
+    """
+    return _change(project, lambda now: replace(now, name=name.strip(), note=note.strip(), event=event))
+
+
+def slug(text: str, otherwise: str) -> str:
+    """Return a text as a name for a file or folder: lower-case letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:50].strip("-") or otherwise
+
+
+def _numbered(stem: str) -> list[str]:
+    return [stem, *(f"{stem}-{i}" for i in range(2, 10_000))]
 
 
 DEMO = {
@@ -277,14 +413,31 @@ def _taken(path: Path) -> str:
         return ""
 
 
+def _change(project: Project, change: Callable[[Project], Project]) -> Project:
+    """Change project.json as it is now, alone."""
+    try:
+        with (project.folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            changed = change(open_project(project.folder))
+            _save(changed)
+            return changed
+    except PermissionError as error:
+        raise StorageError(f"project {project.id!r}", got=error.strerror or "an error",
+                           expected="a folder that can be written", remedy="Check its permissions.") from error
+
+
 def _save(project: Project) -> None:
+    layers = [{**{key: value for key, value in asdict(layer).items() if value or key in ("title", "date")},
+               "bands": dict(layer.bands), "guesses": dict(layer.guesses)} for layer in project.layers]
     write_json(project.folder / "project.json", {
-        "name": project.name, "created": project.created, "layers": [asdict(layer) for layer in project.layers]})
+        "format": FORMAT, "name": project.name, "created": project.created, "note": project.note,
+        "event": project.event, "layers": layers})
 
 
-def _check_date(text: str) -> None:
+def check_day(text: str) -> None:
+    """Refuse what is no day in the form 2017-08-08."""
     try:
         date.fromisoformat(text)
     except ValueError as error:
-        raise InputError("layer date", got=repr(text), expected="a day such as 2017-08-08",
+        raise InputError("date", got=repr(text), expected="a day such as 2017-08-08",
                          remedy="Write the date as year-month-day.") from error

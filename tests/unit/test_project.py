@@ -9,7 +9,18 @@ import pytest
 import rasterio
 
 from core.errors import InputError, ScarpError, StorageError, UnknownNameError
-from core.project import Layer, add_layer, create, list_projects, open_project, register_demo
+from core.project import (
+    Layer,
+    add_layer,
+    change_layer,
+    change_project,
+    create,
+    list_projects,
+    new_project,
+    open_project,
+    register_demo,
+    remove_layer,
+)
 
 
 @pytest.fixture
@@ -175,3 +186,87 @@ def test_errors_of_a_project_are_of_the_one_tree(tmp_path):
     with pytest.raises(ScarpError):
         open_project(tmp_path)
     assert date.fromisoformat(create(tmp_path / "p", "P").created[:10])
+
+
+def test_what_is_known_of_a_layer_is_kept(project):
+    added = add_layer(project, "image", put(project), "After", bands=(("red", 3), ("green", 2), ("blue", 1)),
+                      source="A b.TIF", guesses=(("bands", "by position"), ("date", "from the name")))
+    add_layer(project, "dem", put(project, "dem.tif"), "Elevation", unit="ft")
+    again = open_project(project.folder)
+    assert again.layers[0] == added.layers[0] and dict(again.layers[0].bands) == {"red": 3, "green": 2, "blue": 1}
+    assert again.layers[1].unit == "ft" and again.layers[1].guesses == ()
+
+
+def test_a_project_of_the_first_format_is_opened_and_written_in_todays(project):
+    file = project.folder / "project.json"
+    put(project)
+    layer = {"id": "image", "role": "image", "path": "layers/image.tif", "title": "After", "date": "2017-08-09"}
+    file.write_text(json.dumps({"name": "Old", "created": "2020-01-01T00:00:00+00:00", "layers": [layer]}))
+    old = open_project(project.folder)
+    assert old.layers[0].bands == () and old.note == ""
+    change_layer(old, "image", title="Later")
+    assert json.loads(file.read_text())["format"] == 2 and open_project(project.folder).layers[0].title == "Later"
+
+
+def test_a_project_of_a_later_version_is_refused_politely(project):
+    file = project.folder / "project.json"
+    value = json.loads(file.read_text())
+    file.write_text(json.dumps(value | {"format": 99}))
+    with pytest.raises(InputError, match="Update Scarp"):
+        open_project(project.folder)
+    file.write_text(json.dumps(value | {"layers": [
+        {"id": "a", "role": "dem", "path": "a.tif", "title": "A", "date": "", "colour": 1}]}))
+    with pytest.raises(InputError, match="later version"):
+        open_project(project.folder)
+
+
+def test_what_is_confirmed_is_no_guess_any_more(project):
+    project = add_layer(project, "dem", put(project), "E", unit="m", guesses=(("unit", "usual"), ("role", "one band")))
+    changed = change_layer(project, "image", unit="m")
+    assert changed.layers[0].guesses == (("role", "one band"),)
+    with pytest.raises(InputError, match="one of m, ft"):
+        change_layer(project, "image", unit="yd")
+    with pytest.raises(InputError, match="one of image"):
+        change_layer(project, "none", unit="m")
+    assert open_project(project.folder) == changed
+
+
+def test_changes_of_others_are_kept(project):
+    first = add_layer(project, "image", put(project), "After")
+    second = add_layer(project, "dem", put(project, "dem.tif"), "Elevation")  # from the same old value
+    assert [layer.id for layer in second.layers] == ["image", "dem"]
+    assert [layer.title for layer in change_layer(first, "image", title="B").layers] == ["B", "Elevation"]
+
+
+def test_a_removed_layer_takes_its_file_along_only_from_its_folder(project):
+    own = put(project)
+    outside = project.folder / "kept.tif"
+    outside.write_bytes(b"x")
+    project = add_layer(add_layer(project, "image", own, "A"), "dem", outside, "B")
+    project = remove_layer(remove_layer(project, "image"), "kept")
+    assert project.layers == () == open_project(project.folder).layers
+    assert not own.exists() and outside.exists()
+
+
+def test_outlines_are_told_from_rasters(project):
+    project = add_layer(project, "truth", put(project, "labels.geojson"), "Labels")
+    project = add_layer(project, "truth", put(project, "labels.tif"), "Labels")
+    assert [layer.id for layer in project.of("truth")] == ["labels-2"]
+    assert [layer.id for layer in project.of("truth", "vector")] == ["labels"]
+
+
+def test_new_projects_get_a_folder_of_their_own(tmp_path):
+    made = [new_project(tmp_path, "Täler, 2017/8", note="After the quake", event="2017-08-08") for _ in range(2)]
+    assert [each.id for each in made] == ["t-ler-2017-8", "t-ler-2017-8-2"]
+    assert open_project(made[0].folder) == made[0] and made[0].event == "2017-08-08"
+    assert new_project(tmp_path, "九寨沟").id == "project"
+    with pytest.raises(InputError, match="2017-08-08"):
+        new_project(tmp_path, "X", event="yesterday")
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_project_is_renamed(project):
+    assert change_project(project, name=" Other ", note="n").name == "Other"
+    with pytest.raises(InputError, match="project name"):
+        change_project(project, name=" ")
+    assert open_project(project.folder).note == "n"
