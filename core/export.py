@@ -1,17 +1,23 @@
-"""Files that leave: landslide outlines as a GeoPackage that opens in QGIS with its style and units."""
+"""Files that leave: landslide outlines as a GeoPackage with its style and units, and in formats made from that."""
 
 from __future__ import annotations
 
+import io
 import os
 import sqlite3
-from collections.abc import Sequence
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as Xml
 
+import geopandas
 import numpy as np
+import pandas as pd
 import pyogrio
 import shapely
 from numpy.typing import NDArray
@@ -19,10 +25,18 @@ from rasterio.crs import CRS
 from shapely.geometry.base import BaseGeometry
 
 from core.config import scheme
-from core.errors import StorageError
+from core.errors import InputError, StorageError, unknown_name
 from core.measure import Measured
 
 LAYER = "landslides"
+WGS84 = "EPSG:4326"
+
+SHAPEFILE_NAMES = {
+    "perimeter_m": "perim_m", "length_from": "len_from", "elevation_min_m": "elev_min_m",
+    "elevation_max_m": "elev_max_m", "reach_angle_deg": "reach_deg", "slope_mean_deg": "slope_deg",
+    "aspect_mean_deg": "aspect_deg", "probability_mean": "prob_mean", "probability_max": "prob_max",
+}
+"""A Shapefile's names have ten characters at most; what is not here keeps its name."""
 
 OutlineRecord = tuple[BaseGeometry, Measured]
 """An outline in the layer's CRS, and what was measured of it."""
@@ -118,3 +132,138 @@ def _add_style(connection: sqlite3.Connection) -> None:
     connection.execute(
         "INSERT INTO gpkg_contents (table_name, data_type, identifier) VALUES ('layer_styles', 'attributes',"
         " 'layer_styles')")
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format that outlines can be had in.
+
+    Attributes:
+        title: For people.
+        suffix: Of the file, with the dot.
+        mime: Its media type.
+        crs: What its coordinates are in, for people.
+    """
+
+    title: str
+    suffix: str
+    mime: str
+    crs: str
+
+
+FORMATS = {
+    "gpkg": Format("GeoPackage", ".gpkg", "application/geopackage+sqlite3", "the image's CRS"),
+    "geojson": Format("GeoJSON", ".geojson", "application/geo+json", "longitude and latitude"),
+    "shp": Format("Shapefile, zipped", ".shp.zip", "application/zip", "the image's CRS"),
+    "kml": Format("KML", ".kml", "application/vnd.google-earth.kml+xml", "longitude and latitude"),
+    "csv": Format("Table, CSV", ".csv", "text/csv", "longitude and latitude of a point on each"),
+}
+
+
+def outlines_as(source: Path, kind: str) -> bytes:
+    """Return the outlines of a GeoPackage in one of ``FORMATS``.
+
+    Raises:
+        UnknownNameError: There is no such format.
+        InputError: The GeoPackage cannot be read.
+    """
+    if kind not in FORMATS:
+        raise unknown_name("format", kind, list(FORMATS))
+    try:
+        if kind == "gpkg":
+            return source.read_bytes()
+        frame = geopandas.read_file(source, layer=LAYER, engine="pyogrio")
+    except (OSError, pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        raise InputError(f"outlines {source.name}", got="a file that cannot be read",
+                         expected=f"a GeoPackage with a layer {LAYER!r}", remedy="Run the detection again.") from error
+    for name in frame.select_dtypes("datetime"):
+        frame[name] = frame[name].dt.strftime("%Y-%m-%d")
+    return _WRITERS[kind](frame)
+
+
+def _geojson(frame: geopandas.GeoDataFrame) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{LAYER}.geojson"
+        pyogrio.write_dataframe(frame.to_crs(WGS84), path, driver="GeoJSON", layer=LAYER, RFC7946="YES")
+        return path.read_bytes()
+
+
+def _shapefile(frame: geopandas.GeoDataFrame) -> bytes:
+    """Zip a Shapefile, with a list of its names beside it."""
+    names = {name: SHAPEFILE_NAMES.get(name, name) for name in frame.columns if name != "geometry"}
+    packed = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        pyogrio.write_dataframe(frame.rename(columns=names), Path(folder) / f"{LAYER}.shp", driver="ESRI Shapefile",
+                                geometry_type="Polygon", layer_options={"ENCODING": "UTF-8"})
+        for file in sorted(Path(folder).iterdir()):
+            archive.write(file, file.name)
+        archive.writestr("names.txt", "".join(f"{short:10}  {name}\n" for name, short in names.items()))
+    return packed.getvalue()
+
+
+def _csv(frame: geopandas.GeoDataFrame) -> bytes:
+    return pd.DataFrame(frame.drop(columns="geometry")).to_csv(index=False).encode()
+
+
+def _kml(frame: geopandas.GeoDataFrame) -> bytes:
+    """Write KML 2.2: a table of attributes in each balloon, and the same as typed data; KML keeps "id" for itself."""
+    frame = frame.rename(columns={"id": "number"}).to_crs(WGS84)
+    known = scheme("binary")
+    red, green, blue = (f"{value:02x}" for value in known.rgb(known.landslide))
+    root = Xml.Element("kml", xmlns="http://www.opengis.net/kml/2.2")
+    document = _add(root, "Document")
+    _add(document, "name", LAYER)
+    columns = {name: "double" if pd.api.types.is_float_dtype(frame[name]) else
+               "int" if pd.api.types.is_integer_dtype(frame[name]) else "string"
+               for name in frame.columns if name != "geometry"}
+    schema = _add(document, "Schema", name=LAYER, id=LAYER)
+    for name, kind in columns.items():
+        _add(schema, "SimpleField", name=name, type=kind)
+    style = _add(document, "Style", id="outline")
+    line, fill = _add(style, "LineStyle"), _add(style, "PolyStyle")
+    _add(line, "color", f"ff{blue}{green}{red}")
+    _add(line, "width", "2")
+    _add(fill, "color", f"46{blue}{green}{red}")
+    folder = _add(document, "Folder")
+    _add(folder, "name", LAYER)
+    for row in frame.itertuples(index=False):
+        values = {name: getattr(row, name) for name in columns if not pd.isna(getattr(row, name))}
+        place = _add(folder, "Placemark")
+        _add(place, "name", f"Landslide {row.number}")
+        _add(place, "description", _balloon(values))
+        _add(place, "styleUrl", "#outline")
+        data = _add(_add(place, "ExtendedData"), "SchemaData", schemaUrl=f"#{LAYER}")
+        for name, value in values.items():
+            _add(data, "SimpleData", str(value), name=name)
+        several = _add(place, "MultiGeometry")
+        for part in shapely.get_parts(row.geometry):
+            polygon = _add(several, "Polygon")
+            for tag, ring in _rings(part):
+                path = " ".join(f"{x:.7f},{y:.7f}" for x, y in shapely.get_coordinates(ring))
+                _add(_add(_add(polygon, tag), "LinearRing"), "coordinates", path)
+    return Xml.tostring(root, "utf-8", xml_declaration=True)
+
+
+def _add(parent: Xml.Element, tag: str, text: str | None = None, **attributes: str) -> Xml.Element:
+    child = Xml.SubElement(parent, tag, attributes)
+    child.text = text
+    return child
+
+
+def _rings(polygon: BaseGeometry) -> Iterator[tuple[str, BaseGeometry]]:
+    yield "outerBoundaryIs", polygon.exterior
+    yield from (("innerBoundaryIs", ring) for ring in polygon.interiors)
+
+
+def _balloon(values: Mapping[str, Any]) -> str:
+    """Return an HTML table; names and values cannot bring markup of their own."""
+    table = Xml.Element("table")
+    for name, value in values.items():
+        row = _add(table, "tr")
+        _add(row, "td", name)
+        _add(row, "td", f"{value:,.6g}" if isinstance(value, float) else str(value))
+    return Xml.tostring(table, "unicode")
+
+
+_WRITERS: dict[str, Callable[[geopandas.GeoDataFrame], bytes]] = {
+    "geojson": _geojson, "shp": _shapefile, "kml": _kml, "csv": _csv}

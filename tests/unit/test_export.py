@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
+import zipfile
 from contextlib import closing
 from dataclasses import fields, replace
 from datetime import date
@@ -12,13 +14,14 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import geopandas
+import pandas as pd
 import pyogrio
 import pytest
 from rasterio.crs import CRS
-from shapely.geometry import MultiPolygon, box
+from shapely.geometry import MultiPolygon, Polygon, box
 
-from core.errors import StorageError
-from core.export import write_outlines
+from core.errors import InputError, StorageError, UnknownNameError
+from core.export import FORMATS, SHAPEFILE_NAMES, outlines_as, write_outlines
 from core.measure import Measured
 
 UTM = CRS.from_epsg(32648)
@@ -101,8 +104,8 @@ import resource, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 from test_export import record, UTM
-from core.errors import StorageError
-from core.export import write_outlines
+from core.errors import InputError, StorageError, UnknownNameError
+from core.export import FORMATS, SHAPEFILE_NAMES, outlines_as, write_outlines
 resource.setrlimit(resource.RLIMIT_FSIZE, (110_000, 110_000))
 try:
     write_outlines(Path(sys.argv[1]), [record(5)] * 2000, UTM, model="m")
@@ -125,3 +128,83 @@ def test_the_style_is_where_qgis_looks(tmp_path):
     assert (table, column, default) == ("landslides", geometry, 1)
     [symbol] = ElementTree.fromstring(qml).iter("symbol")
     assert symbol.get("type") == "fill" and 'value="228,87,46,255"' in qml
+
+
+MARKUP = "<b>m & co</b>"
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Outlines with a hole, two parts, unknown values and markup in the model's name."""
+    path = tmp_path / "landslides.gpkg"
+    ring = box(388000, 3676000, 388020, 3676020).difference(box(388005, 3676005, 388010, 3676010))
+    parts = MultiPolygon([box(388100, 3676000, 388105, 3676005), box(388105, 3676005, 388110, 3676010)])
+    write_outlines(path, [(ring, replace(MEASURED, area_m2=375.0, drop_m=12.5)),
+                          (parts, replace(MEASURED, area_m2=50.0))], UTM, model=MARKUP, image_date=date(2017, 8, 9))
+    return path
+
+
+def save(kept, kind):
+    path = kept.with_name(f"out{FORMATS[kind].suffix}")
+    path.write_bytes(outlines_as(kept, kind))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["gpkg", "geojson", "shp", "kml"])
+def test_every_format_opens_in_geopandas_with_the_same_ground_and_values(kept, kind):
+    table = geopandas.read_file(save(kept, kind), **({"layer": "landslides"} if kind == "gpkg" else {}))
+    assert table.crs == (UTM if kind in ("gpkg", "shp") else "EPSG:4326")
+    back = table.to_crs(UTM)
+    assert back.area.tolist() == pytest.approx([375, 50], rel=3e-3)  # 7 decimals are 1 cm
+    assert back.geometry.iloc[0].symmetric_difference(read(kept).geometry.iloc[0]).area < 1
+    names = SHAPEFILE_NAMES if kind == "shp" else {"id": "number"} if kind == "kml" else {}
+    for column in COLUMNS:
+        assert names.get(column, column) in table, column
+    assert table[names.get("id", "id")].tolist() == [1, 2]
+    assert table["area_m2"].tolist() == [375, 50] and table["drop_m"].isna().tolist() == [False, True]
+    assert set(table["model"]) == {MARKUP}
+    days = table[names.get("image_date", "image_date")]
+    assert set(pd.to_datetime(days).dt.date) == {date(2017, 8, 9)}
+
+
+def test_the_table_has_every_attribute_and_a_place(kept):
+    table = pd.read_csv(save(kept, "csv"))
+    assert list(table) == COLUMNS and table["image_date"].tolist() == ["2017-08-09"] * 2
+    assert table[["lon", "lat"]].iloc[0].tolist() == [101, 33] and table["drop_m"].isna().tolist() == [False, True]
+
+
+def test_a_shapefile_has_short_names_and_says_what_they_stand_for(kept):
+    with zipfile.ZipFile(save(kept, "shp")) as archive:
+        names = dict(reversed(line.split()) for line in archive.read("names.txt").decode().splitlines())
+        assert {Path(name).suffix for name in archive.namelist()} == {".shp", ".shx", ".dbf", ".prj", ".cpg", ".txt"}
+    assert list(names) == COLUMNS and max(map(len, names.values())) <= 10 and len(set(names.values())) == len(COLUMNS)
+
+
+def test_geojson_is_in_degrees_with_right_handed_rings(kept):
+    text = json.loads(save(kept, "geojson").read_text())
+    outer = text["features"][0]["geometry"]["coordinates"][0][0]
+    assert "crs" not in text and 101 < outer[0][0] < 105 and Polygon(outer).exterior.is_ccw
+    assert text["features"][1]["properties"]["drop_m"] is None
+
+
+def test_markup_stays_text_in_kml(kept):
+    root = ElementTree.fromstring(save(kept, "kml").read_text())
+    [first, _] = root.iter("{http://www.opengis.net/kml/2.2}description")
+    assert ElementTree.fromstring(first.text).findtext("tr[last()-1]/td[2]") == MARKUP
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_without_landslides_every_format_is_still_a_file(tmp_path, kind):
+    path = tmp_path / "landslides.gpkg"
+    write_outlines(path, [], UTM, model="m")
+    out = save(path, kind)
+    assert len(pd.read_csv(out) if kind == "csv" else pyogrio.read_dataframe(out, layer=0)) == 0
+
+
+def test_an_unknown_format_and_a_damaged_file_are_told(kept):
+    with pytest.raises(UnknownNameError, match="gpkg"):
+        outlines_as(kept, "dwg")
+    kept.write_bytes(b"no")
+    with pytest.raises(InputError) as caught:
+        outlines_as(kept, "kml")
+    assert str(kept.parent) not in str(caught.value)
