@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from core.engines import Engine, Probabilities
-from core.engines.openvino_engine import OpenVinoEngine
+from core.engines import Engine, choose
 from core.inference import Plan, decide, predict
 from core.registry import ModelCard, find_model, load_network
 from core.scene import Scene, SceneSettings
@@ -31,8 +30,7 @@ ORIGINS = ((0, 0), (48, 16), (16, 96), (128, 64))
 def probability_maps(card: ModelCard, settings: SceneSettings, part: Window,
                      tilings: Sequence[Tiling]) -> list[NDArray[np.float32]]:
     """Return the landslide probability of a part of a scene by several tilings of one window size, NaN where absent."""
-    network = Probabilities(load_network(card), card.temperature)
-    engine = OpenVinoEngine(network, tilings[0].size, "", precision="f32")
+    engine = choose("openvino", load_network(card), tilings[0].size, temperature=card.temperature, precision="f32")
     return [_probability_map(engine, card, settings, part, tiling) for tiling in tilings]
 
 
