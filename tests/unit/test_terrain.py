@@ -11,9 +11,10 @@ from rasterio.crs import CRS
 from rasterio.windows import Window
 
 import core.terrain as terrain_module
+from core import threads
 from core.errors import InputError, UnknownNameError
 from core.grid import Grid, axes_m
-from core.terrain import aspect_deg, aspect_sin_cos, gradients, hillshade, rotate, slope_deg
+from core.terrain import aspect_deg, aspect_sin_cos, gradients, hillshade, rotate, slope_aspect_deg, slope_deg, turn
 from core.terrain_on import dem_window, terrain_on
 
 UTM47, UTM48 = CRS.from_epsg(32647), CRS.from_epsg(32648)
@@ -40,7 +41,7 @@ def at_centre(values, grid):
     return float(values[grid.height // 2, grid.width // 2])
 
 
-def turn(a, b):
+def angle(a, b):
     """Degrees between two directions."""
     return np.abs((np.asarray(a) - b + 180) % 360 - 180)
 
@@ -51,7 +52,7 @@ def measure(dem, grid, **options):
 
 
 def test_the_documented_example_runs():
-    assert doctest.testmod(terrain_module) == (0, 2)
+    assert doctest.testmod(terrain_module) == (0, 4)
 
 
 # --- metres and angles are true ---
@@ -65,7 +66,7 @@ def test_a_45_degree_plane_measures_45(crs, lat, aspect):
     grid = Grid((21, 21), Affine(step, 0, x - 10.5 * step, 0, -step, y + 10.5 * step), CRS.from_string(crs))
     slope, facing = measure(plane(grid, 45, aspect), grid)
     assert slope == pytest.approx(45, abs=0.1)
-    assert turn(facing, aspect) < 0.1
+    assert angle(facing, aspect) < 0.1
 
 
 @pytest.mark.parametrize("transform", [
@@ -76,7 +77,7 @@ def test_the_array_s_orientation_does_not_matter(transform):
     grid = Grid((15, 15), Affine.translation(500_000, 3_500_000) @ transform, UTM48)
     slope, facing = measure(plane(grid, 30, 130), grid)
     assert slope == pytest.approx(30, abs=0.05)
-    assert turn(facing, 130) < 0.05
+    assert angle(facing, 130) < 0.05
 
 
 def test_feet():
@@ -87,7 +88,7 @@ def test_feet():
     grid = Grid((15, 15), Affine(30, 0, 985_000, 0, -30, 200_000), feet)
     slope, facing = measure(plane(grid, 30, 130), grid)
     assert slope == pytest.approx(30, abs=0.05)
-    assert turn(facing, 130 - axes_m(feet, *grid.centre)[1]) < 0.05
+    assert angle(facing, 130 - axes_m(feet, *grid.centre)[1]) < 0.05
 
 
 # --- missing values, flats, edges ---
@@ -143,6 +144,23 @@ def test_flat_threshold():
     assert aspect[1] == 270
 
 
+@pytest.mark.parametrize("transform", [
+    Affine(5, 0, 0, 0, -5, 0), Affine(5, 0, 0, 0, 5, 0), Affine.rotation(20) @ Affine.scale(5, -3),
+], ids=["north-up", "south-up", "rotated, oblong"])
+@pytest.mark.parametrize("edges", [False, True])
+def test_one_pass_equals_two(transform, edges):
+    dem = (np.random.default_rng(7).random((40, 33)) * 40).astype(np.float32)
+    dem[5:9, 10:20], dem[20, 20], dem[0, 3], dem[30, 32] = 12, np.nan, np.inf, np.nan
+    frame = Grid((1, 1), Affine.translation(500_000, 3_500_000) @ transform, UTM48).frame_m()
+    out = np.empty((2, *dem.shape), np.float32)
+    given = slope_aspect_deg(dem, frame, vertical_unit_m=0.3048, edges=edges, out=tuple(out))
+    de, dn = gradients(dem, frame, vertical_unit_m=0.3048, edges=edges)
+    for one, two in zip(given, (slope_deg(de, dn), aspect_deg(de, dn)), strict=True):
+        np.testing.assert_allclose(one, two, rtol=0, atol=1e-5)
+        assert one.base is out
+    assert np.isnan(given[1][6:8, 11:19]).all()
+
+
 # --- from gradients ---
 
 def test_angles_equal_the_textbook_s():
@@ -152,7 +170,7 @@ def test_angles_equal_the_textbook_s():
     np.testing.assert_allclose(slope_deg(de, dn), np.degrees(np.arctan(np.hypot(*wide))), rtol=1e-5, atol=2e-5)
     true = np.degrees(np.arctan2(-wide[0], -wide[1]))
     aspect = aspect_deg(de, dn)
-    assert turn(aspect, true).max() < 5e-5
+    assert angle(aspect, true).max() < 5e-5
     assert aspect.min() >= 0
     assert aspect.max() < 360
     sine, cosine = aspect_sin_cos(de, dn, soft_deg=0)
@@ -185,6 +203,19 @@ def test_rotate_is_clockwise():
     assert aspect_deg(de, dn) == pytest.approx(30, abs=1e-4)
 
 
+def test_turn_takes_the_rise_along_other_axes():
+    first, second = turn(np.full((2, 3), 0.3), np.full((2, 3), 0.4), [[0, -1], [0.6, 0.8]])
+    np.testing.assert_allclose(first, -0.4, rtol=1e-6)
+    np.testing.assert_allclose(second, 0.5, rtol=1e-6)
+    assert first.shape == (2, 3)
+
+
+def test_where_one_gradient_is_missing_all_is():
+    for de, dn in ((np.nan, 0.5), (0.5, np.nan)):
+        assert np.isnan([slope_deg(de, dn), aspect_deg(de, dn), *aspect_sin_cos(de, dn)][:2]).all()
+        assert hillshade(de, dn) == 0
+
+
 def test_scalars_and_shapes():
     assert slope_deg(1.0, 0.0) == 45
     assert slope_deg(np.ones((2, 3, 4)), 0.0).shape == (2, 3, 4)
@@ -206,7 +237,7 @@ def test_hillshade_is_the_cosine_to_the_light():
 def test_many_rows_in_blocks_give_the_same(monkeypatch):
     dem = np.random.default_rng(1).random((67, 41)).astype(np.float32)
     whole = [*gradients(dem, np.eye(2), edges=True), slope_deg(dem, -dem), hillshade(dem, -dem)]
-    monkeypatch.setattr(terrain_module, "PARALLEL_FROM", 1)
+    monkeypatch.setattr(threads, "PARALLEL_FROM", 1)
     blocks = [*gradients(dem, np.eye(2), edges=True), slope_deg(dem, -dem), hillshade(dem, -dem)]
     for a, b in zip(whole, blocks, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -220,6 +251,7 @@ def test_many_rows_in_blocks_give_the_same(monkeypatch):
     lambda: gradients(np.zeros((3, 3)), np.zeros((2, 2))),
     lambda: gradients(np.zeros((3, 3)), [[np.nan, 0], [0, 1]]),
     lambda: gradients(np.zeros((3, 3)), np.eye(2), vertical_unit_m=0),
+    lambda: slope_aspect_deg(np.zeros((3, 3)), np.eye(2), out=(np.zeros((3, 3)), np.zeros((3, 3)))),
     lambda: hillshade(0.0, 0.0, altitude_deg=-5),
     lambda: hillshade(0.0, 0.0, z_factor=0),
 ])
@@ -250,7 +282,7 @@ def test_gradients_turn_to_the_image_s_north(order, gsd):
     # Means of heights lie where the heights are, not quite at the middle of the pixel.
     within = 0.3 if (order, gsd) == ("dem", 40.0) else 0.05
     np.testing.assert_allclose(slope_deg(terrain.de, terrain.dn), 25, atol=within)
-    assert turn(aspect_deg(terrain.de, terrain.dn), 80 - north).max() < within
+    assert angle(aspect_deg(terrain.de, terrain.dn), 80 - north).max() < within
     at = pyproj.Transformer.from_crs(32647, 4326, always_xy=True).transform(*DEM47.centre)
     np.testing.assert_allclose(terrain.elevation_m, plane(image, 25, 80, at), atol=0.5)
     assert terrain.de.shape == terrain.dn.shape == terrain.present.shape == image.shape
@@ -262,7 +294,7 @@ def test_degrees_and_feet_onto_metres():
     image = image_over(dem_grid, UTM48, 2.0, 100)
     terrain = terrain_on(plane(dem_grid, 45, 10) / 0.3048, dem_grid, image, vertical_unit_m=0.3048)
     np.testing.assert_allclose(slope_deg(terrain.de, terrain.dn), 45, atol=0.1)
-    assert turn(aspect_deg(terrain.de, terrain.dn), 10 - axes_m(UTM48, *image.centre)[1]).max() < 0.1
+    assert angle(aspect_deg(terrain.de, terrain.dn), 10 - axes_m(UTM48, *image.centre)[1]).max() < 0.1
     assert at_centre(terrain.elevation_m, image) == pytest.approx(1000, abs=2)
 
 
