@@ -1,0 +1,118 @@
+"""Opening a project's database: up to date, by any number of processes at once, or with a clear error."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from core.errors import StorageError
+from core.store import sqlite
+from core.store.lock import locked
+from core.store.migrations import HEAD
+
+
+@dataclass(frozen=True)
+class Store:
+    """A project's database. Nothing stays open between two uses, so the folder may be moved at any time."""
+
+    engine: Engine
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that sees one state of everything.
+
+        Raises:
+            StorageError: The database is damaged, busy or out of reach.
+        """
+        with _errors_in_words(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction of the only writer; it is kept unless an exception leaves it.
+
+        Raises:
+            StorageError: The database is damaged, busy or cannot be written.
+        """
+        engine = self.engine.execution_options(**{sqlite.WRITES: True})
+        with _errors_in_words(), engine.begin() as connection:
+            yield connection
+
+
+def exists(project: Path) -> bool:
+    """Return whether a project may have a database; a look that makes none."""
+    return bool(os.environ.get("SCARP_STORE")) or (project / sqlite.FILE).is_file()
+
+
+def open_store(project: Path) -> Store:
+    """Open a project's database; make it, or bring it up to date, where that is due.
+
+    Raises:
+        StorageError: It is damaged, or was written by a newer Scarp; then nothing in it is changed.
+    """
+    store = Store(_engine(project))
+    if _revision(store) != HEAD:
+        with locked(project):
+            _migrate(store, _revision(store))
+    return store
+
+
+def checkpoint(project: Path) -> None:
+    """Bring all that was written into the one file scarp.db, so that the folder can be copied or packed.
+
+    Raises:
+        StorageError: Another process is using the database.
+    """
+    if exists(project) and (engine := _engine(project)).dialect.name == "sqlite":
+        with _errors_in_words():
+            sqlite.fold_wal(engine)
+
+
+def _engine(project: Path) -> Engine:
+    url = os.environ.get("SCARP_STORE", "").replace("{project}", project.name) or sqlite.url(project)
+    engine = create_engine(url, poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+        sqlite.prepare(engine)
+    return engine
+
+
+def _revision(store: Store) -> str | None:
+    with store.reading() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.scalar(text("SELECT version_num FROM alembic_version"))
+
+
+def _migrate(store: Store, revision: str | None) -> None:
+    from alembic import command  # noqa: PLC0415 - most openings find everything up to date
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    if revision is not None and revision not in known:
+        raise StorageError("project database", got=f"version {revision}, which is newer than this Scarp",
+                           expected=f"version {HEAD} or older", remedy="Open the project with a newer Scarp.")
+    if store.engine.dialect.name == "sqlite":
+        with _errors_in_words():
+            sqlite.use_wal(store.engine)
+    with store.writing() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def _errors_in_words() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise sqlite.in_words(error) from error
