@@ -1,7 +1,7 @@
-"""The web server's guards: raster tiles and outlines by signed address, and nothing else.
+"""The web server's guards: tiles, outlines and values by signed address, and nothing else.
 
-localtileserver draws the tiles. It would open any path or URL it is asked for, so it sits behind
-``TileGuard``, which takes the file and the style from the token and builds the request itself.
+localtileserver draws the tiles. It is given an opened raster and a style, both named by the token; its own web
+server, which would open any path or URL it is asked for, is not used.
 """
 
 from __future__ import annotations
@@ -9,19 +9,25 @@ from __future__ import annotations
 import base64
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
+import rasterio
+from localtileserver.tiler import get_tile  # type: ignore[import-untyped]
+from rio_tiler.errors import RioTilerError, TileOutsideBounds
+from rio_tiler.io import Reader
+from rio_tiler.reader import Options
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from core.errors import ScarpError
 from core.ingest.geotiff import open_geotiff
-from core.styles import Style
+from core.styles import Imagery, Style
 from core.tokens import PATTERN, Signer
+from core.values import value_at
 from core.vectors import map_geojson
 
 log = logging.getLogger(__name__)
@@ -35,22 +41,35 @@ GDAL_ENVIRONMENT = {
 """For the server's process, set before GDAL starts: no drivers that reach a network, no sidecar files."""
 
 MAX_ZOOM = 24
-_TILE = re.compile(rf"/(?P<token>{PATTERN})/(?P<z>\d{{1,2}})/(?P<x>\d{{1,8}})/(?P<y>\d{{1,8}})\.(?P<kind>png|webp)")
+_TILE = re.compile(rf"/(?P<token>{PATTERN})(?:/(?P<choice>[a-z0-9]{{1,12}}-[a-z]{{1,12}}))?"
+                   r"/(?P<z>\d{1,2})/(?P<x>\d{1,8})/(?P<y>\d{1,8})\.(?P<kind>png|webp)")
 _VECTOR = re.compile(rf"/(?P<token>{PATTERN})\.geojson")
+_VALUE = re.compile(rf"/(?P<token>{PATTERN})/(?P<lon>-?\d{{1,3}}(?:\.\d{{1,9}})?)/(?P<lat>-?\d{{1,2}}(?:\.\d{{1,9}})?)")
 _HEADERS = {"cache-control": "private, max-age=604800, immutable", "x-content-type-options": "nosniff"}
+_FRESH = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _EMPTY_PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgAAIAAAUAAXpeqz8AAAAASUVORK5CYII=")
 
 
-def tile_url(sign: Signer, raster: Path, style: Style, kind: str = "png") -> str:
-    """Return the address template of a raster's tiles, with {z}, {x} and {y} in it.
+def tile_url(sign: Signer, raster: Path, look: Style | Imagery, kind: str = "png") -> str:
+    """Return the address template of a raster's tiles, with {z}, {x} and {y} in it, and {choice} for imagery.
 
     Raises:
         InputError: The file is missing, outside the projects folder, or no harmless GeoTIFF.
     """
-    token = sign.token(raster, asdict(style))
+    token = sign.token(raster, asdict(look))
     open_geotiff(raster).close()
-    return f"/tiles/{token}/{{z}}/{{x}}/{{y}}.{kind}"
+    choice = "/{choice}" if isinstance(look, Imagery) else ""
+    return f"/tiles/{token}{choice}/{{z}}/{{x}}/{{y}}.{kind}"
+
+
+def value_url(sign: Signer, raster: Path, look: Style | Imagery) -> str:
+    """Return the address of what a raster says; a longitude and a latitude in degrees are added to it.
+
+    Raises:
+        InputError: The file is missing or outside the projects folder.
+    """
+    return f"/values/{sign.token(raster, asdict(look))}/"
 
 
 def vector_url(sign: Signer, outlines: Path, colour: str) -> str:
@@ -62,92 +81,100 @@ def vector_url(sign: Signer, outlines: Path, colour: str) -> str:
     return f"/vectors/{sign.token(outlines, {'colour': colour})}.geojson"
 
 
-class TileGuard:
-    """ASGI app: ``/<token>/<z>/<x>/<y>.png`` or ``.webp`` to a tile; 404 to all else, never a 500."""
+def draw_tile(raster: Path, style: Style, z: int, x: int, y: int, kind: str = "png") -> bytes | None:
+    """Return one web tile of a raster; None where the raster is not.
 
-    def __init__(self, sign: Signer, inner: ASGIApp) -> None:
-        """Take the signer and ``localtileserver.web.create_app()``."""
-        self.sign, self.inner = sign, inner
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        match = _match(_TILE, scope)
-        opened = self.sign.open(match["token"]) if match else None
-        style = _style(opened[1]) if opened else None
-        if not match or not opened or not style or not _exists(int(match["z"]), int(match["x"]), int(match["y"])):
-            await _not_found(scope, receive, send)
-            return
-        query = {"filename": str(opened[0]), **style.query()}
-        inner = {**scope, "method": "GET", "root_path": "", "raw_path": None, "headers": [],
-                 "path": f"/api/tiles/{match['z']}/{match['x']}/{match['y']}.{match['kind']}",
-                 "query_string": urlencode(query).encode()}
-        await self._relay(inner, scope, receive, send)
-
-    async def _relay(self, inner: Scope, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a tile on; in place of an error give an empty tile (outside the raster) or a 404."""
-        passing = True
-
-        async def answer(message: Message) -> None:
-            nonlocal passing
-            if message["type"] == "http.response.start" and message["status"] != 200:
-                passing = False
-                if message["status"] == 404:
-                    await Response(_EMPTY_PNG, 200, _HEADERS, "image/png")(scope, receive, send)
-                else:
-                    log.warning("A tile of a raster could not be drawn: status %s", message["status"])
-                    await _not_found(scope, receive, send)
-            elif passing:
-                if message["type"] == "http.response.start":
-                    extra = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
-                    message = {**message, "headers": [*message["headers"], *extra]}
-                await send(message)
-
-        await self.inner(inner, receive, answer)
+    Raises:
+        rasterio.errors.RasterioError: The raster cannot be read.
+    """
+    options: Options = {"post_process": style.paint,
+                        "resampling_method": "nearest" if style.categorical else "bilinear"}
+    with (rasterio.open(raster, driver="GTiff") as dataset,
+          Reader(None, dataset=dataset, options=options) as reader):
+        try:
+            drawn = get_tile(reader, z, x, y, indexes=list(style.indexes), colormap=style.colormap or None,
+                             img_format=kind.upper())
+        except TileOutsideBounds:
+            return None
+    return bytes(drawn)
 
 
-class VectorGuard:
-    """ASGI app: ``/<token>.geojson`` to the outlines of a GeoPackage; 404 to all else."""
+class Guard:
+    """ASGI app: one kind of signed address to an answer; 404 to all else, never a 500, never a path."""
+
+    pattern: re.Pattern[str]
 
     def __init__(self, sign: Signer) -> None:
         """Take the signer."""
         self.sign = sign
 
+    def answer(self, path: Path, use: dict[str, Any], asked: re.Match[str]) -> Response | None:
+        """Return the answer for a file that a token named; None for none."""
+        raise NotImplementedError
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        match = _match(_VECTOR, scope)
-        opened = self.sign.open(match["token"]) if match else None
-        if not opened or "colour" not in opened[1]:
-            await _not_found(scope, receive, send)
+        if scope["type"] != "http":
             return
+        response = await run_in_threadpool(self._answer, scope)
+        await (response or PlainTextResponse("Not found", 404, _FRESH))(scope, receive, send)
+
+    def _answer(self, scope: Scope) -> Response | None:
+        asked = self.pattern.fullmatch(scope["path"].removeprefix(scope.get("root_path", "")))
+        opened = self.sign.open(asked["token"]) if asked and scope["method"] in ("GET", "HEAD") else None
+        if not asked or not opened:
+            return None
         try:
-            file = await run_in_threadpool(map_geojson, opened[0], opened[1]["colour"])
-        except ScarpError as error:
-            log.warning("Outlines could not be shown: %s", error)
-            await _not_found(scope, receive, send)
-            return
-        await FileResponse(file, headers=_HEADERS, media_type="application/geo+json")(scope, receive, send)
+            return self.answer(*opened, asked)
+        except (ScarpError, rasterio.errors.RasterioError, RioTilerError, ValueError, IndexError) as error:
+            log.warning("Something of %s could not be shown: %s", opened[0].name, error)
+            return None
 
 
-def _match(pattern: re.Pattern[str], scope: Scope) -> re.Match[str] | None:
-    """Match a request's path below its mount; only reading is allowed."""
-    if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
-        return None
-    return pattern.fullmatch(scope["path"].removeprefix(scope.get("root_path", "")))
+class TileGuard(Guard):
+    """``/<token>/<z>/<x>/<y>.png`` or ``.webp`` to a tile; for imagery with a choice after the token."""
+
+    pattern = _TILE
+
+    def answer(self, path: Path, use: dict[str, Any], asked: re.Match[str]) -> Response | None:
+        """Draw a tile; outside the raster it is an empty one."""
+        look, z, x, y = _look(use), int(asked["z"]), int(asked["x"]), int(asked["y"])
+        style = look.style(asked["choice"] or "") if isinstance(look, Imagery) else look
+        if style is None or z > MAX_ZOOM or x >= 1 << z or y >= 1 << z:
+            return None
+        drawn = draw_tile(path, style, z, x, y, asked["kind"])
+        return Response(drawn or _EMPTY_PNG, 200, _HEADERS, f"image/{asked['kind'] if drawn else 'png'}")
 
 
-def _exists(z: int, x: int, y: int) -> bool:
-    return z <= MAX_ZOOM and x < 1 << z and y < 1 << z
+class VectorGuard(Guard):
+    """``/<token>.geojson`` to the outlines of a GeoPackage."""
+
+    pattern = _VECTOR
+
+    def answer(self, path: Path, use: dict[str, Any], asked: re.Match[str]) -> Response | None:
+        """Give the outlines, converted once."""
+        if "colour" not in use:
+            return None
+        return FileResponse(map_geojson(path, use["colour"]), headers=_HEADERS, media_type="application/geo+json")
 
 
-def _style(use: dict[str, Any]) -> Style | None:
-    """Return the style that a token names; None when it names none, as the token of an outline."""
+class ValueGuard(Guard):
+    """``/<token>/<lon>/<lat>`` to what a raster says there."""
+
+    pattern = _VALUE
+
+    def answer(self, path: Path, use: dict[str, Any], asked: re.Match[str]) -> Response | None:
+        """Read one pixel."""
+        look = _look(use)
+        return JSONResponse(value_at(path, look, float(asked["lon"]), float(asked["lat"])), 200, _FRESH) if look \
+            else None
+
+
+def _look(use: dict[str, Any]) -> Style | Imagery | None:
+    """Return the look that a token names; None when it names none, as the token of an outline."""
+    make: Callable[..., Style | Imagery] = Imagery if "bands" in use else Style
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in use.items()}
     try:
-        return Style(**values)
+        return make(**values)
     except (TypeError, ScarpError):
         return None
-
-
-async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "http":
-        await PlainTextResponse("Not found", 404, {"cache-control": "no-store"})(scope, receive, send)

@@ -13,7 +13,7 @@ from core.config import SCHEMES
 from core.display import relief
 from core.grid import Grid
 from core.project import Layer, Project, Run
-from core.styles import PROBABILITY_RAMP, SLOPE_RAMP, SLOPE_TOP_DEG, Style, image_style
+from core.styles import PROBABILITY_RAMP, SLOPE_RAMP, SLOPE_TOP_DEG, Style, imagery
 from core.tiles import tile_url, vector_url
 from core.tokens import signer
 from ui.settings import projects_root
@@ -128,7 +128,7 @@ def _place(path: Path, changed: int) -> tuple[Bounds, int]:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _style_of(path: Path, changed: int) -> Style:
-    return image_style(path)
+    return imagery(path).style() or Style()
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -5,7 +5,7 @@ import pytest
 import rasterio
 
 from core import display
-from core.display import SLOPE_STEP_DEG, relief
+from core.display import ASPECT_STEP_DEG, NDVI_STEP, SLOPE_STEP_DEG, relief, vegetation
 from core.errors import GridError, InputError
 from core.grid import Grid
 from core.terrain import gradients, hillshade
@@ -45,7 +45,7 @@ def test_missing_elevations_stay_clear_and_the_grid_stays(make_raster, tmp_path)
     array[20:30, 20:40] = -9999
     path = make_raster("dem.tif", array, nodata=-9999, gsd=5.0)
     made = relief(path, tmp_path / "derived")
-    for name, nodata in (("hillshade", 0), ("slope", 255)):
+    for name, nodata in (("hillshade", 0), ("slope", 255), ("elevation", 255)):
         values, dataset = read(made[name])
         assert (values[20:30, 20:40] == nodata).all() and (values[:10] != nodata).all()
         with rasterio.open(path) as source:
@@ -79,3 +79,42 @@ def test_what_cannot_be_read_is_refused_and_leaves_nothing(make_raster, tmp_path
     with pytest.raises(GridError):
         relief(make_raster("nowhere.tif", hills(), crs=None), tmp_path / "derived")
     assert list((tmp_path / "derived").iterdir()) == []
+
+
+def test_aspect_goes_by_the_compass_and_says_nothing_on_flats(make_raster, tmp_path):
+    down_east = np.tile(-np.arange(60, dtype="float32"), (50, 1))
+    aspect, dataset = read(relief(make_raster("dem.tif", down_east, gsd=1.0), tmp_path / "a")["aspect"])
+    assert (aspect[1:-1] == 90 // ASPECT_STEP_DEG).all() and dataset.nodata == 255
+    flat = np.tile(np.arange(60, dtype="float32") * 0.01, (50, 1))
+    assert (read(relief(make_raster("flat.tif", flat, gsd=1.0), tmp_path / "a")["aspect"])[0] == 255).all()
+
+
+def test_elevations_are_tinted_between_the_lowest_and_the_highest(make_raster, tmp_path):
+    array = hills()
+    array[3, 3] = -9999
+    tint, dataset = read(relief(make_raster("dem.tif", array, nodata=-9999, gsd=5.0), tmp_path / "a")["elevation"])
+    kept = array[array > -9999]
+    assert float(dataset.tags()["low"]) == pytest.approx(kept.min(), abs=0.06)
+    assert float(dataset.tags()["high"]) == pytest.approx(kept.max(), abs=0.06)
+    assert tint[3, 3] == 255 and tint[array == kept.max()] == 250 and tint[array == kept.min()] == 0
+
+
+def test_a_vegetation_index_is_drawn_from_bands_or_as_it_is(make_raster, tmp_path):
+    image = np.zeros((4, 40, 30), "uint8")
+    image[0], image[3] = 50, 150
+    image[:, :5] = 0
+    made, dataset = read(vegetation(make_raster("image.tif", image), tmp_path / "a", (4, 1)))
+    assert (made[:5] == 255).all() and (made[5:] * NDVI_STEP - 1 == pytest.approx(0.5, abs=0.005))
+    index = np.linspace(-1, 1, 1200, dtype="float32").reshape(40, 30)
+    index[0, 0] = np.nan
+    made, _ = read(vegetation(make_raster("ndvi.tif", index), tmp_path / "a"))
+    assert made[0, 0] == 255 and made[-1, -1] == 250 and abs(made[20, 0] * NDVI_STEP - 1 - index[20, 0]) < 0.005
+
+
+def test_a_large_vegetation_index_is_read_at_a_lower_resolution(make_raster, tmp_path, monkeypatch):
+    monkeypatch.setattr(display, "_MAX_PIXELS", 300)
+    path = make_raster("ndvi.tif", np.full((40, 30), 0.5, "float32"), gsd=2.0)
+    made, dataset = read(vegetation(path, tmp_path / "a"))
+    assert made.size <= 320 and (made * NDVI_STEP - 1 == pytest.approx(0.5, abs=0.005))
+    with rasterio.open(path) as source:
+        assert dataset.bounds == pytest.approx(source.bounds)

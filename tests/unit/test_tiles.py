@@ -6,7 +6,6 @@ from datetime import date
 import numpy as np
 import pytest
 import rasterio
-from localtileserver.web import create_app
 from PIL import Image
 from rasterio.crs import CRS
 from shapely.geometry import box
@@ -18,8 +17,8 @@ from core.errors import InputError
 from core.export import write_outlines
 from core.grid import Grid
 from core.measure import Measured
-from core.styles import Style
-from core.tiles import TileGuard, VectorGuard, tile_url, vector_url
+from core.styles import Style, imagery
+from core.tiles import TileGuard, ValueGuard, VectorGuard, tile_url, value_url, vector_url
 from core.tokens import Signer, signer
 
 UTM48 = CRS.from_epsg(32648)
@@ -35,7 +34,8 @@ def sign(tmp_path):
 
 @pytest.fixture
 def client(sign):
-    routes = [Mount("/tiles", app=TileGuard(sign, create_app())), Mount("/vectors", app=VectorGuard(sign))]
+    routes = [Mount("/tiles", app=TileGuard(sign)), Mount("/values", app=ValueGuard(sign)),
+              Mount("/vectors", app=VectorGuard(sign))]
     return TestClient(Starlette(routes=routes), raise_server_exceptions=False)
 
 
@@ -80,6 +80,43 @@ def test_a_stretched_image_uses_its_whole_range(client, sign, make_raster):
     shown = picture(client.get(fill(tile_url(sign, path, Style("image", (1,), (200.0,), (4000.0,))), *tile_over(path))))
     grey = shown[shown[..., 3] == 255][:, 0]
     assert grey.min() < 20 and grey.max() > 235
+
+
+def test_an_image_is_drawn_by_choice_and_only_by_those_it_has(client, sign, make_raster):
+    array = np.stack([np.full((200, 200), value, "uint8") for value in (90, 60, 30, 200)])
+    path = make_raster(array=array, descriptions=("red", "green", "blue", "nir"))
+    url = fill(tile_url(sign, path, imagery(path)), *tile_over(path))
+    for choice, colour in (("natural-asis", [90, 60, 30]), ("infrared-asis", [200, 90, 60]), ("b4-asis", [200] * 3)):
+        shown = picture(client.get(url.replace("{choice}", choice)))
+        assert (shown[shown[..., 3] == 255][:, :3] == colour).all() and shown[..., 3].any(), choice
+    assert picture(client.get(url.replace("/{choice}", "")))[..., 3].any(), "without a choice it is the default"
+    for wrong in ("b5-asis", "natural-none", "natural", "../..", "a-" + "b" * 40):
+        assert client.get(url.replace("{choice}", wrong)).status_code == 404, wrong
+
+
+def test_missing_values_of_a_float_image_are_clear(client, sign, make_raster):
+    array = np.linspace(0, 1, 40_000, dtype="float32").reshape(200, 200)
+    array[:100], array[100:120] = -9999, np.nan
+    path = make_raster(array=array, nodata=-9999)
+    shown = picture(client.get(fill(tile_url(sign, path, imagery(path).style()), *tile_over(path, 18))))
+    whole = make_raster("whole.tif", array=np.ones((200, 200), "uint8"))
+    full = picture(client.get(fill(tile_url(sign, whole, Style()), *tile_over(path, 18))))
+    assert 0 < (shown[..., 3] > 0).sum() < 0.8 * (full[..., 3] > 0).sum()
+
+
+def test_a_value_is_given_for_a_place_and_never_kept(client, sign, make_raster):
+    path = make_raster(array=np.full((200, 200), 60, "uint8"))
+    lon, lat = 103.7989, 33.2156
+    with rasterio.open(path) as dataset:
+        west, south, east, north = Grid(dataset.shape, dataset.transform, dataset.crs).bounds_lonlat
+    url = value_url(sign, path, Style("slope"))
+    response = client.get(f"{url}{(west + east) / 2:.7f}/{(south + north) / 2:.7f}")
+    assert response.json()["text"] == "30.0°" and response.headers["cache-control"] == "no-store"
+    for bad in ("", "103", "a/b", "1e2/3", "nan/nan", "103.1/33.2/1", f"{lon}/{lat}.png"):
+        assert client.get(url + bad).status_code == 404, bad
+    assert client.get(f"{url[:-2]}x/{lon}/{lat}").status_code == 404
+    outlines = vector_url(sign, path, "#000000").removesuffix(".geojson").replace("vectors", "values")
+    assert client.get(f"{outlines}/{lon}/{lat}").status_code == 404
 
 
 @pytest.mark.parametrize("kind", ["png", "webp"])
