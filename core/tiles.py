@@ -93,7 +93,7 @@ def draw_tile(raster: Path, style: Style, z: int, x: int, y: int, kind: str = "p
           Reader(None, dataset=dataset, options=options) as reader):
         try:
             drawn = get_tile(reader, z, x, y, indexes=list(style.indexes), colormap=style.colormap or None,
-                             img_format=kind.upper())
+                             nodata=dataset.nodata, img_format=kind.upper())
         except TileOutsideBounds:
             return None
     return bytes(drawn)
