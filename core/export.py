@@ -19,13 +19,17 @@ import geopandas
 import numpy as np
 import pandas as pd
 import pyogrio
+import rasterio
 import shapely
 from numpy.typing import NDArray
 from rasterio.crs import CRS
+from rasterio.enums import ColorInterp
+from rasterio.shutil import copy as raster_copy
 from shapely.geometry.base import BaseGeometry
 
-from core.config import scheme
+from core.config import CLASS_NODATA, ClassScheme, scheme
 from core.errors import InputError, StorageError, unknown_name
+from core.ingest import check_readable, open_geotiff
 from core.measure import Measured
 
 LAYER = "landslides"
@@ -82,6 +86,27 @@ def write_outlines(path: Path, records: Sequence[OutlineRecord], crs: CRS, *, mo
     finally:
         for rest in (aside, aside.with_name(f"{aside.name}-journal")):
             rest.unlink(missing_ok=True)
+
+
+def publish_raster(source: Path, target: Path, resampling: str, classes: ClassScheme | None = None) -> None:
+    """Turn a plain GeoTIFF into a cloud-optimised one, see that it can be read, and remove the plain one.
+
+    Args:
+        source: Ours, and not needed any more.
+        target: Where to.
+        resampling: GDAL's name of what makes overviews.
+        classes: Gives a class raster its colours.
+    """
+    if classes:
+        with rasterio.open(source, "r+") as dataset:
+            colours = {index: (*classes.rgb(index), 255) for index in range(len(classes.names))}
+            dataset.write_colormap(1, colours | {CLASS_NODATA: (0, 0, 0, 0)})
+            dataset.colorinterp = [ColorInterp.palette]
+    raster_copy(source, target, driver="COG", compress="DEFLATE", blocksize=512, overview_resampling=resampling,
+                BIGTIFF="IF_SAFER")
+    source.unlink()
+    with open_geotiff(target) as dataset:
+        check_readable(dataset)
 
 
 def _size_then_place(record: OutlineRecord) -> tuple[float, float, float]:
