@@ -1,0 +1,43 @@
+"""The bar at the top of every page: where one is, which project, and what is running."""
+
+import streamlit as st
+
+from core.jobs import standing
+from ui import nav, state
+from ui.settings import projects_root
+
+
+def topbar() -> None:
+    """Show the bar."""
+    with st.container(key="topbar", horizontal=True, vertical_alignment="center", gap=None):
+        with st.container(key="nav", horizontal=True, gap=None, vertical_alignment="center"):
+            for name in nav.PAGES:
+                nav.link(name)
+        with st.container(key="topbar-right", horizontal=True, gap="small", vertical_alignment="center",
+                          horizontal_alignment="right"):
+            _running()
+            _project()
+
+
+@st.fragment(run_every=3.0)
+def _running() -> None:
+    """Show how many jobs run, in all projects, and how far the first is; nothing when none does."""
+    at_work, waiting = standing(projects_root())
+    if not (first := next(iter([*at_work, *waiting]), None)):
+        return
+    count = len(at_work) + len(waiting)
+    share = f", {first.progress.share:.0%}" if first.progress.total else ""
+    with st.container(key="running"):
+        nav.link("jobs", f"{count} job{'s' * (count > 1)}{share}", ":material/progress_activity:",
+                 project=first.project.name, job=first.id)
+
+
+def _project() -> None:
+    """Show the choice of the project."""
+    project = state.current_project()
+    if project is None:
+        return
+    known = {each.id: each.name for each in state.projects()}
+    key = f"switch-{project.id}"
+    st.selectbox("Project", list(known), index=list(known).index(project.id), format_func=known.get, key=key,
+                 label_visibility="collapsed", width=240, on_change=lambda: state.choose(st.session_state[key]))
