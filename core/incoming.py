@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -131,8 +132,12 @@ def put_back(project: Path, name: str) -> None:
 
 def refuse(project: Path, name: str, error: ScarpError) -> None:
     """Record why a file could not be used."""
-    said = {"what": error.what, "got": str(error.got), "expected": str(error.expected), "remedy": error.remedy}
-    _write(_folder(project), find(project, name), state="refused", error=said)
+    _write(_folder(project), find(project, name), state="refused", error=told(error))
+
+
+def told(error: ScarpError) -> dict[str, str]:
+    """Return an error as JSON."""
+    return {"what": error.what, "got": str(error.got), "expected": str(error.expected), "remedy": error.remedy}
 
 
 def end(project: Path, name: str) -> None:
@@ -170,8 +175,8 @@ def _write(folder: Path, each: Incoming, state: State = "waiting", error: Mappin
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what a server that was killed left behind: files of a day ago that have no record."""
+    """Remove what a server or an import that was killed left behind: of a day ago, and without a record."""
     for path in folder.iterdir():
-        alone = path.is_file() and path.suffix != ".json" and not path.with_suffix(".json").exists()
-        if alone and path.name != ".lock" and time.time() - path.stat().st_mtime > STALE_S:
-            path.unlink(missing_ok=True)
+        alone = path.suffix != ".json" and not path.with_suffix(".json").exists() and path.name != ".lock"
+        if alone and time.time() - path.stat().st_mtime > STALE_S:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

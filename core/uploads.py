@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from core.errors import InputError, ScarpError, StorageError
-from core.incoming import add, new_file
+from core.incoming import add, new_file, told
 from core.tokens import PATTERN, Signer
 
 log = logging.getLogger(__name__)
@@ -85,9 +85,7 @@ class UploadGuard:
         try:
             answer = JSONResponse({"id": await self._take(scope, receive)}, 201)
         except _Refused as refused:
-            error = refused.error
-            said = {"what": error.what, "got": str(error.got), "expected": str(error.expected), "remedy": error.remedy}
-            answer = JSONResponse({"error": said}, refused.status, {"connection": "close"})
+            answer = JSONResponse({"error": told(refused.error)}, refused.status, {"connection": "close"})
         answer.headers["cache-control"] = "no-store"
         await answer(scope, receive, send)
 

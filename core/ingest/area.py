@@ -1,4 +1,4 @@
-"""An area of interest from outside: one valid polygon or multipolygon, and its CRS."""
+"""Polygons from outside, valid, and their CRS: each by itself, or as one area of interest."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from core.errors import InputError
 from core.ingest.files import inspect, looks_like
 from core.ingest.geojson import read_geojson
 from core.ingest.geopackage import SQLITE_MAGIC, read_geopackage
+from core.ingest.shapefile import ZIP_MAGIC, read_shapefile
 
 MAX_VERTICES = 1_000_000
 
@@ -22,14 +23,14 @@ MAX_CROSSINGS = 5_000_000
 
 _SMALL = 5_000  # vertices; polygons of so few are repaired and merged without a look at their edges
 
-_EXPECTED = "polygons as GeoJSON (.geojson, .json) or GeoPackage (.gpkg)"
+_EXPECTED = "polygons as GeoJSON (.geojson, .json), GeoPackage (.gpkg) or zipped Shapefile (.zip)"
 
 
 def read_area(path: str | Path) -> tuple[Polygon | MultiPolygon, CRS]:
     """Read an area of interest; overlapping polygons are merged, and rings that touch or cross themselves repaired.
 
     Args:
-        path: A GeoJSON or GeoPackage file that may come from anyone.
+        path: A GeoJSON, GeoPackage or zipped Shapefile that may come from anyone.
 
     Returns:
         The area, valid and not empty, in the CRS beside it.
@@ -37,20 +38,38 @@ def read_area(path: str | Path) -> tuple[Polygon | MultiPolygon, CRS]:
     Raises:
         InputError: The file is of another kind, damaged or too large, or holds no valid polygon.
     """
+    polygons, crs = read_polygons(path)
+    return polygons[0] if len(polygons) == 1 else shapely.union_all(polygons), crs
+
+
+def read_polygons(path: str | Path) -> tuple[list[Polygon | MultiPolygon], CRS]:
+    """Read polygons; each is repaired where its rings touch or cross themselves, and stays itself.
+
+    Args:
+        path: As for ``read_area``.
+
+    Returns:
+        At least one, all valid and not empty, in the CRS beside them.
+
+    Raises:
+        InputError: As for ``read_area``.
+    """
     full, size, head = inspect(path)
     name, suffix = full.name, Path(path).suffix.lower()
     if suffix in {".geojson", ".json"} and head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
-        polygons, crs = read_geojson(full, size)
+        rings, crs = read_geojson(full, size)
     elif suffix == ".gpkg" and head.startswith(SQLITE_MAGIC):
-        polygons, crs = read_geopackage(full, size)
+        rings, crs = read_geopackage(full, size)
+    elif suffix == ".zip" and head.startswith(ZIP_MAGIC):
+        rings, crs = read_shapefile(full, size)
     else:
         raise InputError(name, got=looks_like(head), expected=_EXPECTED,
-                         remedy="Export the area's layer as GeoJSON or as a GeoPackage.")
-    return _area(name, polygons, crs), crs
+                         remedy="Export the layer as GeoJSON or as a GeoPackage.")
+    return _valid(name, rings, crs), crs
 
 
-def _area(name: str, polygons: list[list[NDArray[np.float64]]], crs: CRS) -> Polygon | MultiPolygon:
-    """Build the area out of rings, refusing what cannot be one."""
+def _valid(name: str, polygons: list[list[NDArray[np.float64]]], crs: CRS) -> list[Polygon | MultiPolygon]:
+    """Build polygons out of rings, refusing what cannot be any."""
     polygons = [rings for rings in polygons if rings]
     if not polygons:
         raise _refuse(name, "no polygon", "at least one polygon", "Draw the area as a polygon and export it.")
@@ -67,13 +86,13 @@ def _area(name: str, polygons: list[list[NDArray[np.float64]]], crs: CRS) -> Pol
                       "Export the area again with the CRS its coordinates are in.")
     parts = [Polygon(polygon[0], polygon[1:]) for polygon in polygons]
     if len(parts) == 1 and parts[0].is_valid:
-        return parts[0]
+        return parts
     if vertices > _SMALL:
         _check_crossings(name, rings)
-    area = shapely.union_all(shapely.make_valid(parts, method="structure", keep_collapsed=False))
-    if area.is_empty:
+    valid = [part for part in shapely.make_valid(parts, method="structure", keep_collapsed=False) if not part.is_empty]
+    if not valid:
         raise _refuse(name, "polygons without any area", "at least one polygon", "Draw the area again.")
-    return area
+    return valid
 
 
 def _check_crossings(name: str, rings: list[NDArray[np.float64]]) -> None:
