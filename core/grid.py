@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import pyproj
 from affine import Affine
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from rasterio.crs import CRS
 from rasterio.windows import Window
 
@@ -150,6 +150,14 @@ def _outside(crs: CRS, x: float, y: float) -> GridError:
                      remedy="Check that the raster's CRS is the one its coordinates are in.")
 
 
+def _geocentric(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.float64]:
+    """Return points on the WGS 84 ellipsoid in metres from the Earth's centre, (3, n)."""
+    semi_major, e2 = 6_378_137.0, 0.006_694_379_990_141_3
+    a, b = np.radians(np.asarray(lon, float)), np.radians(np.asarray(lat, float))
+    radius = semi_major / np.sqrt(1 - e2 * np.sin(b) ** 2)  # along the normal, down to the axis
+    return radius * np.stack([np.cos(b) * np.cos(a), np.cos(b) * np.sin(a), (1 - e2) * np.sin(b)])
+
+
 def axes_m(crs: CRS, x: float, y: float) -> tuple[NDArray[np.float64], float]:
     """Return what one CRS unit is worth on the ground at a point, and where grid north points.
 
@@ -165,16 +173,17 @@ def axes_m(crs: CRS, x: float, y: float) -> tuple[NDArray[np.float64], float]:
     Raises:
         GridError: The CRS has no horizontal coordinates that can be brought to metres.
     """
-    lon, lat = _lonlat(crs, x, y)
     proj = _pyproj(crs)
+    lon, lat = _lonlat(crs, x, y)
+    unit = 1e-4 if proj.is_geographic else 10.0
     try:
-        local = pyproj.Transformer.from_crs(
-            proj, f"+proj=aeqd +lat_0={lat} +lon_0={lon} +datum=WGS84 +units=m", always_xy=True)
-        unit = 1e-4 if proj.is_geographic else 10.0
-        xs, ys = local.transform([x - unit, x + unit, x, x], [y, y, y - unit, y + unit], errcheck=True)
+        around = _to_wgs84(crs).transform([x + unit, x - unit, x, x], [y, y, y + unit, y - unit], errcheck=True)
     except pyproj.exceptions.ProjError as error:
         raise _outside(crs, x, y) from error
-    true = np.array([[xs[1] - xs[0], xs[3] - xs[2]], [ys[1] - ys[0], ys[3] - ys[2]]]) / (2 * unit)
+    right, left, up, down = _geocentric(*around).T
+    (sl, cl), (sp, cp) = ((math.sin(a), math.cos(a)) for a in np.radians([lon, lat]))
+    east_north = np.array([[-sl, cl, 0], [-sp * cl, -sp * sl, cp]])
+    true = east_north @ np.column_stack([right - left, up - down]) / (2 * unit)
     convergence = math.atan2(true[0, 1], true[1, 1])
     c, s = math.cos(convergence), math.sin(convergence)
     axes = np.array([[c, -s], [s, c]]) @ true

@@ -69,6 +69,9 @@ def terrain_on(
     if order not in get_args(Order):
         raise unknown_name("terrain order", order, list(get_args(Order)))
     z = np.asarray(dem, np.float32)
+    there = z[np.isfinite(z)]
+    base = np.float32(np.rint(there.mean())) if there.size else np.float32(0)
+    z = z - base  # heights above something near keep the digits that slopes are made of
     x, y = (float(v) for v in transform(grid, dem_grid, *grid.centre))
     (frame, north), (image_frame, image_north) = _frame(dem_grid, x, y), _frame(grid, *grid.centre)
     finer = abs(np.linalg.det(image_frame)) >= AVERAGE_FROM**2 * abs(np.linalg.det(frame))
@@ -77,15 +80,15 @@ def terrain_on(
     if order == "gradients":
         de, dn = rotate(de, dn, north - image_north)
         de, dn, elevation = resample(np.stack([de, dn, z]), dem_grid, grid)
+        present = np.isfinite(de)  # so is the rest there: elevations are missing where they make gradients missing
     else:
         ring = grid.window(Window(-1, -1, grid.width + 2, grid.height + 2))
         wide, measured = resample(np.stack([z, de]), dem_grid, ring)
-        de, dn = gradients(wide, image_frame, vertical_unit_m=vertical_unit_m)
-        wide[np.isnan(measured)] = np.nan
-        de, dn, elevation = (a[1:-1, 1:-1] for a in (de, dn, wide))
-    elevation = elevation * np.float32(vertical_unit_m)
-    present = np.isfinite(de) & np.isfinite(dn) & np.isfinite(elevation)
-    de, dn, elevation = (np.where(present, a, np.float32(np.nan)) for a in (de, dn, elevation))
+        de, dn, elevation = (a[1:-1, 1:-1] for a in (*gradients(
+            wide, image_frame, vertical_unit_m=vertical_unit_m), wide))
+        present = np.isfinite(de) & np.isfinite(measured[1:-1, 1:-1])
+        de[~present] = dn[~present] = np.nan
+    elevation = np.where(present, (elevation + base) * np.float32(vertical_unit_m), np.float32(np.nan))
     return TerrainOnGrid(de, dn, elevation, present)
 
 

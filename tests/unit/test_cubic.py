@@ -3,11 +3,13 @@
 import numpy as np
 import pyproj
 import pytest
+import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.warp import reproject
+from rasterio.vrt import WarpedVRT
 
+from core import threads
 from core.cubic import apply, resample_cubic, transform
 from core.grid import Grid
 
@@ -47,12 +49,56 @@ def test_quadratic_ground_comes_back(target):
     np.testing.assert_allclose(got, quadratic(*positions(SOURCE, target)), atol=1e-3)
 
 
-def test_equal_to_gdal_inside():
+def gdals(z, target):
+    """What GDAL's warp makes of elevations on SOURCE, NaN where it has none."""
+    with rasterio.MemoryFile() as memory:
+        with memory.open(driver="GTiff", height=z.shape[0], width=z.shape[1], count=1, dtype="float32",
+                         crs=SOURCE.crs, transform=SOURCE.transform, nodata=-9999) as out:
+            out.write(z, 1)
+        with memory.open() as dataset, WarpedVRT(
+                dataset, crs=target.crs, transform=target.transform, width=target.width, height=target.height,
+                resampling=Resampling.cubic, tolerance=1e-4) as warped:
+            return warped.read(1, masked=True).filled(np.nan)
+
+
+@pytest.mark.parametrize("target", [
+    FINE, Grid((150, 160), Affine(2.5, 0, 500_000, 0, 1.9, 3_499_700), UTM48),
+    Grid((50, 50), Affine.translation(500_200, 3_499_800) @ Affine.rotation(40) @ Affine.scale(2, -2), UTM48),
+    image_in(CRS.from_epsg(32647)),
+], ids=["finer", "south-up, to the edge", "rotated", "next zone"])
+def test_equal_to_gdal_inside(target):
     z = np.random.default_rng(0).random(SOURCE.shape, dtype=np.float32)
-    theirs = np.empty(FINE.shape, np.float32)
-    reproject(z, theirs, src_transform=SOURCE.transform, src_crs=UTM48, dst_transform=FINE.transform, dst_crs=UTM48,
-              resampling=Resampling.cubic)
-    np.testing.assert_allclose(resample_cubic(z[None], SOURCE, FINE)[0], theirs, atol=1e-5)
+    col, row = positions(SOURCE, target)
+    inside = (col >= 1) & (col < SOURCE.width - 2) & (row >= 1) & (row < SOURCE.height - 2)
+    assert inside.mean() > 0.8
+    np.testing.assert_allclose(resample_cubic(z[None], SOURCE, target)[0][inside], gdals(z, target)[inside], atol=2e-5)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_columns_and_rows_in_turn_equal_both_at_once(monkeypatch, flip):
+    layers = np.random.default_rng(3).random((3, *SOURCE.shape), dtype=np.float32)
+    layers[0, 10:14, 5:9], layers[1, 20], layers[1, 3, 3], layers[2, :, ::7] = np.nan, np.inf, np.nan, np.nan
+    wide = Grid((361, 477), Affine(0.9, 0, 499_990, 0, -0.87, 3_500_007), UTM48)  # over every edge
+    if flip:
+        wide = Grid(wide.shape, Affine(-0.9, 0, 500_415, 0, 0.87, 3_499_693), UTM48)
+    in_turn = resample_cubic(layers, SOURCE, wide)
+    a = wide.transform
+    askew = Grid(wide.shape, Affine(a.a, 1e-12, a.c, 0, a.e, a.f), UTM48)
+    monkeypatch.setattr(threads, "PARALLEL_FROM", 1)
+    for at_once in (resample_cubic(layers, SOURCE, askew), resample_cubic(layers, SOURCE, wide)):
+        np.testing.assert_array_equal(np.isnan(in_turn), np.isnan(at_once))
+        np.testing.assert_allclose(in_turn, at_once, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 40), (40, 3)])
+def test_less_than_a_kernel_is_linear(shape):
+    small = Grid(shape, SOURCE.transform, UTM48)
+    tilt = (np.arange(shape[1]) + 10.0 * np.arange(shape[0])[:, None]).astype(np.float32)
+    target = Grid((shape[0] * 4, shape[1] * 4), SOURCE.transform @ Affine.scale(0.25), UTM48)
+    got = resample_cubic(tilt[None], small, target)[0]
+    col, row = positions(small, target)
+    wanted = np.clip(col, 0, shape[1] - 1) + 10 * np.clip(row, 0, shape[0] - 1)
+    np.testing.assert_allclose(got, wanted, atol=1e-3)
 
 
 def test_each_layer_misses_its_own():
