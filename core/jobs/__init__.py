@@ -145,8 +145,9 @@ def remove(job: Job) -> None:
     with open_store(now.project).writing() as connection:
         connection.execute(delete(table).where(table.c.id == now.id))
     shutil.rmtree(now.folder, ignore_errors=True)
-    run = now.project / "runs" / Path(str(now.params.get("run", ""))).name
-    if now.params.get("run") and not (run / "run.json").exists():
+    runs = now.project / "runs"
+    run = (runs / str(now.params.get("run", ""))).resolve()
+    if run.parent == runs and not (run / "run.json").exists():
         shutil.rmtree(run, ignore_errors=True)
 
 

@@ -23,6 +23,9 @@ from core.store import locked
 
 log = logging.getLogger(__name__)
 
+SHORT = frozenset({"import"})
+"""Kinds that a person waits for: they neither wait for a place in the queue nor take one."""
+
 
 def limit() -> int:
     """Return how many jobs run at once: SCARP_JOBS, or one.
@@ -53,14 +56,20 @@ def standing(root: Path) -> tuple[list[Job], list[Job]]:
             sorted(waiting, key=lambda job: (job.queued, job.project.name, job.id)))
 
 
+def _next(active: Sequence[Job], waiting: Sequence[Job]) -> list[Job]:
+    """Return the waiting jobs whose turn it is; short ones go beside the others."""
+    short = [job for job in waiting if job.kind in SHORT]
+    free = limit() - sum(job.kind not in SHORT for job in active)
+    return short + [job for job in waiting if job.kind not in SHORT][:max(0, free)]
+
+
 def start_waiting(root: Path) -> None:
     """Start workers for the jobs whose turn it is.
 
     Raises:
         ScarpError: None can be started, or SCARP_JOBS is no number.
     """
-    active, waiting = standing(root)
-    for job in waiting[:max(0, limit() - len(active))]:
+    for job in _next(*standing(root)):
         start_worker(job.folder)
 
 
@@ -68,8 +77,7 @@ def claim(folder: Path) -> Job | None:
     """Make this process the worker of the job in a folder, if it is the job's turn."""
     root = folder.parents[2]
     with locked(root):
-        active, waiting = standing(root)
-        for job in waiting[:max(0, limit() - len(active))]:
+        for job in _next(*standing(root)):
             if job.folder == folder and change(
                     job, state=State.RUNNING, started=time.time(), ended=None, pid=os.getpid(),
                     pid_started=psutil.Process().create_time(), exit_code=None, error=""):
@@ -83,8 +91,9 @@ def placed(jobs: Sequence[Job]) -> list[Job]:
         return list(jobs)
     root = jobs[0].folder.parents[2]
     active, waiting = standing(root)
-    free = max(0, limit() - len(active))
-    for job in waiting[:free]:
+    turn = _next(active, waiting)
+    for job in turn:
         start_worker(job.folder)
-    position = {job.folder: max(0, index - free + 1) for index, job in enumerate(waiting)}
+    position = {job.folder: index for index, job in enumerate((j for j in waiting if j not in turn), start=1)}
+    position |= {job.folder: 0 for job in turn}
     return [replace(job, position=position.get(job.folder)) for job in jobs]

@@ -47,8 +47,10 @@ def work(folder: Path) -> None:
         return
     pipe = _guard(job)
     code = _run(job, pipe, asked)
-    os.write(pipe, ENDED)
+    guarded = _tell(pipe, ENDED)
     _record(job, code, asked=bool(asked))
+    if not guarded:
+        start_waiting(job.folder.parents[2])
 
 
 def _run(job: Job, pipe: int, asked: list[float]) -> int:
@@ -60,7 +62,7 @@ def _run(job: Job, pipe: int, asked: list[float]) -> int:
     except OSError as error:
         print(f"The command could not start: {error.strerror}.", file=sys.stderr)  # noqa: T201 - into the job's log
         return 127
-    os.write(pipe, str(command.pid).encode())
+    _tell(pipe, str(command.pid).encode())
     _step_back(command.pid)
     told = False
     while (code := command.poll()) is None:
@@ -115,6 +117,14 @@ def _guard(job: Job) -> int:
         time.sleep(0.02)
     start_waiting(job.folder.parents[2])
     sys.exit()
+
+
+def _tell(pipe: int, text: bytes) -> bool:
+    """Tell the guard; return False when it is gone."""
+    try:
+        return bool(os.write(pipe, text))
+    except BrokenPipeError:
+        return False
 
 
 def _environment() -> dict[str, str]:
