@@ -17,9 +17,9 @@ from affine import Affine
 from numpy.typing import ArrayLike, NDArray
 from rasterio.crs import CRS
 
+from core.compiled import in_rows
 from core.cubic_kernels import LATTICE, parallel, turned
 from core.grid import Grid
-from core.threads import in_rows
 
 Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 

@@ -1,4 +1,4 @@
-"""The loops of ``core.cubic``, compiled: no lock held, single precision.
+"""The loops of ``core.cubic``, in single precision.
 
 Positions are counted in source pixels from the first one's centre. Where one of the 4 x 4 samples is outside or
 missing their sum is NaN, through its weight or itself, and the row is mended from the 2 x 2.
@@ -8,11 +8,9 @@ missing their sum is NaN, through its weight or itself, and the row is mended fr
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import numba as nb
 import numpy as np
+
+from core.compiled import inlined, kernel
 
 LATTICE = 16
 """``turned`` is given positions at every so many pixels; they run linearly between."""
@@ -22,12 +20,8 @@ F = np.float32
 U = np.uintp
 ONE, TWO, THREE = U(1), U(2), U(3)
 
-_options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
-_kernel: Callable[..., Any] = nb.njit(**_options)
-_inlined: Callable[..., Any] = nb.njit(**_options, inline="always")
 
-
-@_kernel
+@kernel
 def parallel(layers, px, py, out):
     """Resample where rows lie along rows, first across, then down.
 
@@ -57,7 +51,7 @@ def parallel(layers, px, py, out):
             _mend(layer, px, level, out[n, y])
 
 
-@_kernel
+@kernel
 def turned(layers, col, row, start, out):
     """Resample where nothing lies along anything.
 
@@ -95,7 +89,7 @@ def turned(layers, col, row, start, out):
             _mend(layers[n], px, py, out[n, y])
 
 
-@_inlined
+@inlined
 def _taps(position, size):
     """Return the first of four samples along an axis and their weights: 0 and NaN where one of them is outside."""
     below = np.floor(position)
@@ -106,7 +100,7 @@ def _taps(position, size):
             F(1) + u * u * (F(3) * u - F(5)) * half, -u * t * t * half)
 
 
-@_kernel
+@kernel
 def _across(line, first, weights, out):
     for x in range(len(out)):
         i = first[x]
@@ -114,7 +108,7 @@ def _across(line, first, weights, out):
                   + weights[3, x] * line[i + THREE])
 
 
-@_kernel
+@kernel
 def _along(lattice, y, out):
     """Fill a row of positions from the lattice, bilinear."""
     j, v = y // LATTICE, (y % LATTICE) / LATTICE
@@ -125,7 +119,7 @@ def _along(lattice, y, out):
             out[x] = here + (x - i * LATTICE) * step
 
 
-@_kernel
+@kernel
 def _mend(layer, px, py, out):
     """Fill what is NaN in a row from the 2 x 2 samples that are there; it stays so where the nearest is not."""
     height, width = layer.shape
@@ -142,7 +136,7 @@ def _mend(layer, px, py, out):
                 out[x] = _linear(layer, px[x], py[x])
 
 
-@_kernel
+@kernel
 def _linear(layer, px, py):
     """Mean of the 2 x 2 samples that are there, by linear weights."""
     c, r = int(np.floor(px)), int(np.floor(py))

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core import terrain_kernels as kernels
+from core.compiled import in_rows
 from core.errors import InputError
-from core.threads import in_rows
 
 Floats = NDArray[np.float32]
 

@@ -1,34 +1,26 @@
-"""The loops of ``core.terrain``, compiled: no lock held, single precision, one pass over memory.
+"""The loops of ``core.terrain``.
 
-Products and sums may be contracted and the sign of a zero is free; no other liberty is taken with floating point. NaN
-must stay NaN, and the order of the differences is gdaldem's, so that equal heights cancel exactly and level ground is
-level: with ``fastmath=True`` flats get an aspect.
+The order of the differences is gdaldem's: equal heights cancel exactly, so that level ground is level.
 """
 # mypy: disable-error-code="no-untyped-def"
 # ruff: noqa: ANN001, ANN201, ANN202
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import numba as nb
 import numpy as np
+
+from core.compiled import inlined, kernel
 
 F = np.float32
 MISSING = F(np.nan)
 
-_options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
-_kernel: Callable[..., Any] = nb.njit(**_options)
-_pixel: Callable[..., Any] = nb.njit(**_options, inline="always")
 
-
-@_pixel
+@inlined
 def _or(value, centre):
     return value if np.isfinite(value) else centre
 
 
-@_pixel
+@inlined
 def _horn(z, y, x, inverse, fill):
     """Gradients of the middle of the 3 x 3 pixels that start at (y, x)."""
     a, b, c = z[y, x], z[y, x + 1], z[y, x + 2]
@@ -45,7 +37,7 @@ def _horn(z, y, x, inverse, fill):
     return (de if there else MISSING), (dn if there else MISSING)
 
 
-@_pixel
+@inlined
 def _atan01(x):
     """Arctangent in degrees of 0..1, to 2e-6 degrees; Abramowitz and Stegun (1964), formula 4.4.49."""
     u = x * x
@@ -56,15 +48,16 @@ def _atan01(x):
     return x * (F(1) + u * p) * F(57.29577951308232)
 
 
-@_pixel
-def _slope(de, dn):
+@inlined
+def slope_of(de, dn):
+    """Slope of one gradient in degrees."""
     g = np.sqrt(de * de + dn * dn)
     steep = g > 1
     part = _atan01(F(1) / g if steep else g)
     return F(90) - part if steep else part
 
 
-@_pixel
+@inlined
 def _aspect(de, dn, level):
     east, north = abs(de), abs(dn)
     long, short = max(east, north), min(east, north)
@@ -76,17 +69,17 @@ def _aspect(de, dn, level):
     return angle if de * de + dn * dn > level * level else MISSING
 
 
-@_pixel
+@inlined
 def _grey(cosine):
     return np.uint8(F(1.5) + F(254) * max(cosine, F(0)))
 
 
-@_pixel
+@inlined
 def _lit(towards, up, level):
     return towards * towards * max(up + towards * level, F(0))
 
 
-@_kernel
+@kernel
 def gradients(z, inverse, fill, de, dn):
     """Fill rows of ``de`` and ``dn``, all but their outer columns, from one row more of ``z`` above and below."""
     for y in range(len(de)):
@@ -94,16 +87,16 @@ def gradients(z, inverse, fill, de, dn):
             de[y, x + 1], dn[y, x + 1] = _horn(z, y, x, inverse, fill)
 
 
-@_kernel
+@kernel
 def slope_aspect(z, inverse, fill, slope, aspect):
     """Fill rows of both as ``gradients`` does, without the gradients in between."""
     for y in range(len(slope)):
         for x in range(slope.shape[1] - 2):
             de, dn = _horn(z, y, x, inverse, fill)
-            slope[y, x + 1], aspect[y, x + 1] = _slope(de, dn), _aspect(de, dn, F(0))
+            slope[y, x + 1], aspect[y, x + 1] = slope_of(de, dn), _aspect(de, dn, F(0))
 
 
-@_kernel
+@kernel
 def turn(de, dn, matrix, first, second):
     """Multiply every gradient by a 2 x 2 matrix."""
     for i in range(len(first)):
@@ -112,21 +105,21 @@ def turn(de, dn, matrix, first, second):
         second[i] = matrix[1, 0] * east + matrix[1, 1] * north
 
 
-@_kernel
+@kernel
 def slope(de, dn, out):
     """Fill ``out`` with degrees."""
     for i in range(len(out)):
-        out[i] = _slope(de[i], dn[i])
+        out[i] = slope_of(de[i], dn[i])
 
 
-@_kernel
+@kernel
 def aspect(de, dn, level, out):
     """Fill ``out`` with degrees; NaN where the gradient is ``level`` or less."""
     for i in range(len(out)):
         out[i] = _aspect(de[i], dn[i], level)
 
 
-@_kernel
+@kernel
 def downhill(de, dn, level, sine, cosine):
     """Fill the downhill direction, shorter than 1 where the gradient is less than ``level``."""
     for i in range(len(sine)):
@@ -136,7 +129,7 @@ def downhill(de, dn, level, sine, cosine):
         sine[i], cosine[i] = east * scale, north * scale
 
 
-@_kernel
+@kernel
 def shade(de, dn, z_factor, light, out):
     """Fill grey values of one light, given as its share along east, north and up."""
     for i in range(len(out)):
@@ -145,7 +138,7 @@ def shade(de, dn, z_factor, light, out):
         out[i] = grey if np.isfinite(east + north) else np.uint8(0)
 
 
-@_kernel
+@kernel
 def shade_multidirectional(de, dn, z_factor, level, up, out):
     """Fill grey values of four lights of horizontal strength ``level``; a gradient's weights sum to 2 g2."""
     for i in range(len(out)):

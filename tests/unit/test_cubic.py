@@ -9,7 +9,7 @@ from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
-from core import threads
+from core import compiled
 from core.cubic import apply, resample_cubic, transform
 from core.grid import Grid
 
@@ -84,7 +84,7 @@ def test_columns_and_rows_in_turn_equal_both_at_once(monkeypatch, flip):
     in_turn = resample_cubic(layers, SOURCE, wide)
     a = wide.transform
     askew = Grid(wide.shape, Affine(a.a, 1e-12, a.c, 0, a.e, a.f), UTM48)
-    monkeypatch.setattr(threads, "PARALLEL_FROM", 1)
+    monkeypatch.setattr(compiled, "PARALLEL_FROM", 1)
     for at_once in (resample_cubic(layers, SOURCE, askew), resample_cubic(layers, SOURCE, wide)):
         np.testing.assert_array_equal(np.isnan(in_turn), np.isnan(at_once))
         np.testing.assert_allclose(in_turn, at_once, atol=1e-5)

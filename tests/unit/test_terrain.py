@@ -11,7 +11,7 @@ from rasterio.crs import CRS
 from rasterio.windows import Window
 
 import core.terrain as terrain_module
-from core import threads
+from core import compiled
 from core.errors import InputError, UnknownNameError
 from core.grid import Grid, axes_m
 from core.terrain import aspect_deg, aspect_sin_cos, gradients, hillshade, rotate, slope_aspect_deg, slope_deg, turn
@@ -237,7 +237,7 @@ def test_hillshade_is_the_cosine_to_the_light():
 def test_many_rows_in_blocks_give_the_same(monkeypatch):
     dem = np.random.default_rng(1).random((67, 41)).astype(np.float32)
     whole = [*gradients(dem, np.eye(2), edges=True), slope_deg(dem, -dem), hillshade(dem, -dem)]
-    monkeypatch.setattr(threads, "PARALLEL_FROM", 1)
+    monkeypatch.setattr(compiled, "PARALLEL_FROM", 1)
     blocks = [*gradients(dem, np.eye(2), edges=True), slope_deg(dem, -dem), hillshade(dem, -dem)]
     for a, b in zip(whole, blocks, strict=True):
         np.testing.assert_array_equal(a, b)

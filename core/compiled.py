@@ -1,4 +1,9 @@
-"""Rows shared out among threads, for kernels that hold no lock."""
+"""How the inner loops are compiled, and how their rows are shared out among threads.
+
+A kernel holds no lock, raises nothing and works in the precision of its arrays. Products and sums may be contracted and
+the sign of a zero is free; no other liberty is taken with floating point, for NaN means missing and differences must
+cancel exactly: with ``fastmath=True`` level ground gets an aspect.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,17 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
+
+import numba as nb
+
+_options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+
+kernel: Callable[..., Any] = nb.njit(**_options)
+"""Decorator of a loop over arrays."""
+
+inlined: Callable[..., Any] = nb.njit(**_options, inline="always")
+"""Decorator of what a kernel does with one value."""
 
 PARALLEL_FROM = 1 << 21
 """Below this many values starting threads costs more than they save."""
