@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import kernel
 from core.errors import InputError
+from core.terrain_kernels import slope_of
 
 SLOPE_SCALE_DEG = 45.0
 """A slope of this many degrees becomes 1 in the slope channel."""
@@ -44,9 +46,10 @@ class ImageScaling:
 
     def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scale (bands, h, w) stored values to 0 to 255, clipped; never a cast that wraps."""
-        low = np.asarray(self.low, np.float32)[:, None, None]
-        high = np.asarray(self.high, np.float32)[:, None, None]
-        return np.clip((values - low) * (255.0 / (high - low)), 0.0, 255.0).astype(np.float32)
+        out = np.empty(values.shape, np.float32)
+        for low, high, band, scaled in zip(self.low, self.high, values, out, strict=True):
+            _stretch(band, np.float32(low), np.float32(255.0 / (high - low)), scaled)
+        return out
 
     def as_dict(self) -> dict[str, object]:
         """Return a JSON-ready record."""
@@ -63,11 +66,15 @@ def image_tensor(rgb: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[
     Returns:
         (3, h, w) float32, about -1 to 1: ``(rgb - 127) / 128``, as the lite encoder's ImageNet weights expect.
     """
-    return np.where(valid, (rgb - 127.0) / 128.0, 0.0).astype(np.float32)
+    out = np.empty(rgb.shape, np.float32)
+    for band, centred in zip(rgb, out, strict=True):
+        _centre(band, valid, centred)
+    return out
 
 
 def topography_tensor(
     de: NDArray[np.float32], dn: NDArray[np.float32], ndvi: NDArray[np.float32],
+    observed: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float32]:
     """Return the lite branch's six channels; absent values are 0 with a presence of 0.
 
@@ -75,16 +82,44 @@ def topography_tensor(
         de: (h, w) float32 dz/de in the image's frame, rise over run; NaN where there is no DEM.
         dn: (h, w) float32 dz/dn likewise.
         ndvi: (h, w) float32, -1 to 1; NaN where absent.
+        observed: (h, w); elsewhere all is absent. Everywhere by default.
 
     Returns:
         (6, h, w) float32: slope / 45 degrees, sine and cosine of aspect (0 on flats), NDVI, DEM presence,
-        NDVI presence; in the order of ``core.nets.topography.TOPOGRAPHY_CHANNELS``.
+        NDVI presence; in the order of ``core.nets.topography.TOPOGRAPHY_CHANNELS``. The slope is true to 2e-6 degrees.
     """
-    dem_present, ndvi_present = ~np.isnan(de), ~np.isnan(ndvi)
-    de, dn = np.nan_to_num(de), np.nan_to_num(dn)
-    rise = np.hypot(de, dn)
-    slope = np.degrees(np.arctan(rise)) / SLOPE_SCALE_DEG
-    scale = np.where(rise > FLAT_GRADIENT, 1.0 / np.maximum(rise, FLAT_GRADIENT), 0.0)
-    return np.stack([
-        slope, -de * scale, -dn * scale, np.nan_to_num(ndvi), dem_present, ndvi_present,
-    ]).astype(np.float32)
+    out = np.empty((6, *de.shape), np.float32)
+    _describe(de, dn, ndvi, np.ones(de.shape, bool) if observed is None else observed, out)
+    return out
+
+
+@kernel
+def _stretch(values, low, scale, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            out[y, x] = min(max((values[y, x] - low) * scale, np.float32(0)), np.float32(255))
+
+
+@kernel
+def _centre(values, valid, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            out[y, x] = (values[y, x] - np.float32(127)) / np.float32(128) if valid[y, x] else np.float32(0)
+
+
+@kernel
+def _describe(de, dn, ndvi, observed, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    zero, one = np.float32(0), np.float32(1)
+    for y in range(out.shape[1]):
+        for x in range(out.shape[2]):
+            east, north, index = de[y, x], dn[y, x], ndvi[y, x]
+            ground = observed[y, x] & np.isfinite(east + north)
+            green = observed[y, x] & np.isfinite(index)
+            rise = np.sqrt(east * east + north * north)
+            scale = one / rise if ground & (rise > np.float32(FLAT_GRADIENT)) else zero
+            out[0, y, x] = slope_of(east, north) / np.float32(SLOPE_SCALE_DEG) if ground else zero
+            out[1, y, x] = -east * scale if ground else zero
+            out[2, y, x] = -north * scale if ground else zero
+            out[3, y, x] = index if green else zero
+            out[4, y, x] = one if ground else zero
+            out[5, y, x] = one if green else zero

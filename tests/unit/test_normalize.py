@@ -38,3 +38,13 @@ def test_topography_channels_and_their_absence() -> None:
     np.testing.assert_allclose(named["ndvi"], [0.5, 0, -1])
     np.testing.assert_allclose(named["dem_present"], [1, 1, 0])
     np.testing.assert_allclose(named["ndvi_present"], [1, 0, 1])
+
+
+def test_what_was_not_observed_is_absent_and_slopes_are_degrees() -> None:
+    de = np.tan(np.radians(np.linspace(0, 89, 90, dtype=np.float32)))[None]
+    observed = np.arange(90)[None] % 10 > 0
+    found = topography_tensor(de, de * 0, np.full_like(de, 0.3), observed)
+    assert not found[:, ~observed].any()
+    np.testing.assert_allclose(found[0][observed] * 45, np.arange(90)[observed[0]], atol=1e-4)
+    np.testing.assert_allclose(found[1][observed], -1, atol=1e-6)
+    assert found[:, observed][3:].min(axis=1).tolist() == [np.float32(0.3), 1, 1]
