@@ -248,9 +248,12 @@ def new_project(root: Path, name: str, *, note: str = "", event: str = "") -> Pr
         InputError: The name is empty, or the event's day is no day.
         StorageError: The folder cannot be made.
     """
-    stem = slug(name, "project")
-    folder = next(f for f in (root / n for n in _numbered(stem)) if not f.exists())
-    return create(folder, name, note=note, event=event)
+    return create(free_folder(root, name), name, note=note, event=event)
+
+
+def free_folder(root: Path, name: str) -> Path:
+    """Return a folder for a project of this name that is not there yet."""
+    return next(folder for folder in (root / each for each in _numbered(slug(name, "project"))) if not folder.exists())
 
 
 def open_project(folder: Path) -> Project:
