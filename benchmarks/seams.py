@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from core.engines import Engine, choose
-from core.inference import Plan, decide, predict
+from core.inference import Parts, Plan, Step, Whole, decide, predict
 from core.registry import ModelCard, find_model, load_network
 from core.scene import Scene, SceneSettings
 from core.windows import LATTICE_PX, Tiling
@@ -27,29 +25,24 @@ FIELD_PX = 576
 ORIGINS = ((0, 0), (48, 16), (16, 96), (128, 64))
 
 
-def probability_maps(card: ModelCard, settings: SceneSettings, part: Window,
-                     tilings: Sequence[Tiling]) -> list[NDArray[np.float32]]:
-    """Return the landslide probability of a part of a scene by several tilings of one window size, NaN where absent."""
-    engine = choose("openvino", load_network(card), tilings[0].size, temperature=card.temperature, precision="f32")
-    return [_probability_map(engine, card, settings, part, tiling) for tiling in tilings]
-
-
-def _probability_map(engine: Engine, card: ModelCard, settings: SceneSettings, part: Window,
-                     tiling: Tiling) -> NDArray[np.float32]:
+def probability_map(network: Parts | Whole, card: ModelCard, settings: SceneSettings,
+                    part: Window) -> NDArray[np.float32]:
+    """Return the landslide probability of a part of a scene, NaN where absent."""
     out = np.full((part.height, part.width), np.nan, np.float32)
-    plan = Plan(tiling, part, card.classes, card.threshold, use_dem="dem" in card.trained_topography, use_ndvi=False)
+    plan = Plan(part, card.classes, card.threshold, use_dem="dem" in card.trained_topography, use_ndvi=False)
+    found: list[NDArray[np.float32]] = []
+
     def keep(probability: NDArray[np.float32], where: NDArray[np.bool_], plan: Plan) -> NDArray[np.uint8]:
-        top, left = next(places)
-        height, width = where.shape
-        out[top:top + height, left:left + width] = np.where(where, probability[plan.classes.landslide], np.nan)
+        found.append(np.where(where, probability[plan.classes.landslide], np.float32(np.nan)))
         return decide(probability, where, plan)
 
-    bands = [(plan.rows_of(row), row) for row in plan.rows()]
-    lefts = [[cell.left for cell in row if -tiling.core < cell.left - part.col_off < part.width] for _, row in bands]
-    places = iter([(first - part.row_off, max(left - part.col_off, 0))
-                   for ((first, last), _), row in zip(bands, lefts, strict=True) if first < last for left in row])
+    def place(step: Step) -> None:
+        if step.place is not None:
+            top, left = step.place.row_off - part.row_off, step.place.col_off - part.col_off
+            out[top:top + step.place.height, left:left + step.place.width] = found.pop()
+
     with Scene(settings) as scene, tempfile.TemporaryDirectory() as work:
-        for _ in predict(scene, engine, plan, Path(work), lambda *_: None, keep):
+        for _ in predict(scene, network, plan, Path(work), place, keep):
             pass
     return out
 
@@ -71,13 +64,18 @@ def main() -> None:
     options = parser.parse_args()
     card, settings = find_model(options.model, options.models), SceneSettings(options.image, options.dem)
     part = Window(*options.part)
-    reference = probability_maps(card, settings, part, [whole(part)])[0]
+    network = load_network(card)
+
+    def compiled(tiling: Tiling) -> Whole:
+        return Whole(network, tiling, temperature=card.temperature, engine="torch")
+
+    reference = probability_map(compiled(whole(part)), card, settings, part)
     print("| window | halo | redundancy | off by over 0.001 | off by over 0.01 | largest | mask differs |")
     print("|---|---|---|---|---|---|---|")
     for halo in (64, 128, 192, 256, 320, 384, 448, 512):
         rows = []
         tilings = [Tiling(256 + 2 * halo, halo, 32, origin) for origin in ORIGINS]
-        for found in probability_maps(card, settings, part, tilings):
+        for found in (probability_map(compiled(tiling), card, settings, part) for tiling in tilings):
             off = abs(found - reference)[np.isfinite(reference)]
             mask = ((found >= card.threshold) != (reference >= card.threshold))[np.isfinite(reference)]
             rows.append(((off > 1e-3).mean(), (off > 1e-2).mean(), off.max(), mask.mean()))

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.errors import CancelledError, InputError, ScarpError
 
@@ -59,6 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--out", type=Path, default=Path(), help="where the results would go")
     check.set_defaults(run=_check, overwrite=True)
 
+    bring = commands.add_parser("import", help="bring rasters and outlines into a project")
+    bring.add_argument("files", nargs="*", type=Path, help="GeoTIFF, GeoPackage, GeoJSON or zipped Shapefile")
+    bring.add_argument("--project", type=Path, required=True, help="folder of the project; made when there is none")
+    bring.add_argument("--crs", default="", help="for rasters that name none, such as EPSG:32648")
+    bring.add_argument("--incoming", nargs="*", default=[], metavar="ID", help="files that wait in the project")
+    bring.add_argument("--progress-file", type=Path, help="write progress there as JSON, about twice a second")
+    bring.set_defaults(run=_import)
+
     models = commands.add_parser("models", help="list the models")
     models.add_argument("--models", type=Path, help="folder of models")
     models.set_defaults(run=_models)
@@ -97,10 +105,9 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="fstf_net_lite")
     parser.add_argument("--models", type=Path, help="folder of models")
     parser.add_argument("--engine", default="auto", help="auto, torch or openvino")
-    parser.add_argument("--window", type=int, default=1408, help="side of a window in pixels")
-    parser.add_argument("--halo", type=int, default=320, help="margin of a window that is predicted but not kept")
-    parser.add_argument("--origin", type=int, nargs=2, default=(0, 0), metavar=("ROW", "COLUMN"),
-                        help="where a window's core starts")
+    parser.add_argument("--window", type=int, help="side in pixels of windows that each go through the whole network; "
+                        "by default its parts have windows of their own, which is faster and shows no seam")
+    parser.add_argument("--halo", type=int, default=320, help="margin of such a window that is predicted but not kept")
     parser.add_argument("--threshold", type=float, help="landslide probability; the model's own by default")
     parser.add_argument("--min-area", type=float, default=50.0, help="smallest landslide in square metres")
     parser.add_argument("--date", type=date.fromisoformat, help="day the image was taken, YYYY-MM-DD")
@@ -121,7 +128,7 @@ def _settings(options: argparse.Namespace) -> DetectSettings:
         area=read_area(options.aoi) if options.aoi else None,
         unobserved=read_area(options.unobserved) if options.unobserved else None,
         bands=_bands(options.bands), dem_unit=options.dem_unit, terrain=options.terrain, vegetation=options.vegetation)
-    tiling = Tiling(options.window, options.halo, min(32, options.halo), tuple(options.origin))
+    tiling = Tiling(options.window, options.halo, min(32, options.halo)) if options.window else None
     return DetectSettings(scene, options.model, options.out, options.engine, tiling,
                           OutlineSettings(min_area_m2=options.min_area), options.threshold, options.date,
                           options.models, options.overwrite)
@@ -153,7 +160,7 @@ def _say_result(record: dict, out: Path) -> None:  # type: ignore[type-arg]
     print(f"results in {out}")
 
 
-def _reporter(file: Path | None) -> Callable[[Progress], None]:
+def _reporter(file: Path | None, what: str = "detection") -> Callable[[Any], None]:
     """Return a progress report for the terminal and a file; it stops the work once a signal has come."""
     from core.files import write_json  # noqa: PLC0415
 
@@ -169,8 +176,8 @@ def _reporter(file: Path | None) -> Callable[[Progress], None]:
     def report(progress: Progress) -> None:
         nonlocal last_time, last_stage
         if stopped:
-            raise CancelledError("detection", got="a request to stop", expected="to finish",
-                                 remedy="Run the same command again to go on from the finished windows.")
+            raise CancelledError(what, got="a request to stop", expected="to finish",
+                                 remedy="Run the same command again to go on from what is finished.")
         now, ended = time.monotonic(), progress.total and progress.done == progress.total
         if now - last_time < 0.5 and progress.stage == last_stage and not ended:
             return
@@ -196,6 +203,29 @@ def _check(options: argparse.Namespace) -> None:
     if estimate:
         print(f"estimate {'':12} {estimate.windows} windows, about {estimate.seconds:,.0f} s, "
               f"{estimate.memory_mb:,.0f} MB of memory, {estimate.disk_mb:,.0f} MB of disk ({estimate.engine})")
+
+
+def _import(options: argparse.Namespace) -> None:
+    from core import incoming  # noqa: PLC0415
+    from core.intake import bring_in  # noqa: PLC0415
+    from core.project import create  # noqa: PLC0415
+
+    if not (options.project / "project.json").exists():
+        create(options.project, options.project.resolve().name)
+    folder = options.project.resolve()
+    names = [incoming.add(folder, file.name, file.resolve(), ours=False).id for file in options.files]
+    layers, errors = bring_in(folder, [*names, *options.incoming],
+                              _reporter(options.progress_file, "import"), crs=options.crs)
+    for name in names:
+        incoming.end(folder, name)
+    for layer in layers:
+        print(f"{layer.source}: {layer.role}, in {layer.path}")
+        for field, why in layer.guesses:
+            print(f"  guessed {field}: {dict(layer.bands) if field == 'bands' else getattr(layer, field)} ({why})")
+    for error in errors[:-1]:
+        print(f"error: {error}", file=sys.stderr)
+    if errors:
+        raise errors[-1]
 
 
 def _models(options: argparse.Namespace) -> None:

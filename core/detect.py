@@ -7,6 +7,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
@@ -22,12 +23,12 @@ from rasterio.shutil import copy as raster_copy
 from rasterio.windows import Window
 
 from core.config import CLASS_NODATA, PROBABILITY_NODATA, PROBABILITY_SCALE, ClassScheme
-from core.engines import choose
 from core.errors import CancelledError, InputError, ScarpError, StorageError
 from core.export import OutlineRecord, write_outlines
 from core.files import read_json, write_json
 from core.grid import Grid
-from core.inference import Cell, Plan, predict
+from core.inference import Plan, Step, Whole, predict, prepare
+from core.inference.preview import Preview
 from core.ingest import check_readable, open_geotiff
 from core.measure import measure
 from core.registry import ModelCard, find_model, load_network, sha256_of
@@ -38,9 +39,10 @@ from core.windows import Tiling
 logger = logging.getLogger(__name__)
 
 WORK = ".scarp-unfinished"
+PREVIEW = "preview.tif"
 RESULTS = ("classes.tif", "probability.tif", "landslides.gpkg", "run.json")
-GDAL_CACHE_MB = 256
-"""GDAL would take a twentieth of the machine's memory for raster blocks."""
+GDAL_CACHE_BYTES = 256 << 20
+"""GDAL would take a twentieth of the machine's memory for raster blocks; rasterio passes the number on as bytes."""
 
 MEASURED_PIXELS = 4_000_000
 """An outline whose box holds more pixels is measured on every second, third ... pixel."""
@@ -55,7 +57,8 @@ class DetectSettings:
         model: Name of a model.
         out: Folder of the results.
         engine: ``auto``, ``torch`` or ``openvino``.
-        tiling: Windows, halo and blend.
+        tiling: Windows that each go through the whole network; left out, the network's parts have windows of their own
+            wherever that is possible, so that no seam can show.
         outlines: Sieve, minimum area, simplification.
         threshold: Landslide probability from which a pixel is called landslide; the model's own if left out.
         image_date: Day the image was taken; read from the image's tags if left out.
@@ -67,7 +70,7 @@ class DetectSettings:
     model: str
     out: Path
     engine: str = "auto"
-    tiling: Tiling = field(default_factory=Tiling)
+    tiling: Tiling | None = None
     outlines: OutlineSettings = field(default_factory=OutlineSettings)
     threshold: float | None = None
     image_date: date | None = None
@@ -81,16 +84,16 @@ class Progress:
 
     Attributes:
         stage: ``prepare``, ``predict``, ``write`` or ``outline``.
-        done: Windows done, in ``predict``.
-        total: Windows in all.
+        done: Work done, in ``predict``.
+        total: Work in all, in the same unit.
         pixels_per_s: Valid image pixels a second, of this call.
         eta_s: Seconds left in this stage; None while that cannot be told.
         message: For people.
     """
 
     stage: str
-    done: int
-    total: int
+    done: float
+    total: float
     pixels_per_s: float
     eta_s: float | None
     message: str
@@ -115,27 +118,37 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
     if (settings.out / "run.json").exists() and not settings.overwrite:
         raise StorageError("output folder", got=f"results in {settings.out.name}", expected="an empty or new folder",
                            remedy="Choose another folder, or add --overwrite.")
-    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB), Scene(settings.scene) as scene:
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES), Scene(settings.scene) as scene:
         record = _inputs(settings, card, scene)
         report(Progress("prepare", 0, 0, 0.0, None, f"preparing {card.title}"))
-        engine = choose(settings.engine, network, settings.tiling.size, temperature=card.temperature, key=card.sha256)
-        record["engine"] = {"name": engine.name, "reason": engine.reason}
-        logger.info("engine: %s (%s)", engine.name, engine.reason)
+        clock = _Clock()
+        prepared = prepare(network, scene.part, tiling=settings.tiling, temperature=card.temperature,
+                           engine=settings.engine, key=card.sha256)
+        graph = prepared.graphs[0]
+        record["engine"] = {"name": graph.name, "reason": graph.reason}
+        record["tiling"] = asdict(prepared.tiling if isinstance(prepared, Whole) else prepared.cuts)
+        record["redundancy"] = round(prepared.redundancy, 2)
+        logger.info("engine: %s (%s)", graph.name, graph.reason)
+        clock.lap("compile_s")
         work = _work_folder(settings.out, record)
-        plan = Plan(settings.tiling, scene.part, card.classes, record["threshold"],
+        plan = Plan(scene.part, card.classes, record["threshold"],
                     use_dem="dem" in card.trained_topography, use_ndvi="ndvi" in card.trained_topography)
         with _storage(settings.out, work):
-            meter = _Meter(report, plan)
             grid = scene.grid.window(scene.part)
+            meter = _Meter(report, prepared.total(scene.part), Preview(work / PREVIEW, grid, scene.part))
             classes, probability = work / "classes.raw.tif", work / "probability.raw.tif"
-            counts = _write_bands(classes, probability, grid, predict(scene, engine, plan, work, meter.window))
+            counts = _write_bands(classes, probability, grid, predict(scene, prepared, plan, work, meter.step))
+            clock.lap("predict_s")
             report(Progress("write", meter.total, meter.total, meter.speed, None, "writing maps"))
             _publishable(classes, work / "classes.tif", "nearest", _palette(card.classes))
             _publishable(probability, work / "probability.tif", "average", None)
+            clock.lap("write_s")
             records = _outline(work, grid, card, scene, settings, report)
             write_outlines(work / "landslides.gpkg", records, grid.crs, model=card.name,
                            image_date=_date(record["image_date"]))
+            clock.lap("outline_s")
             record |= _summary(counts, grid, card, records, meter)
+            record["timing"] = clock.laps | {"network_s": round(prepared.busy.seconds, 2)}
             write_json(work / "run.json", record)
             (settings.out / "run.json").unlink(missing_ok=True)  # where it is, all four belong together
             for name in RESULTS:
@@ -176,7 +189,7 @@ def _inputs(settings: DetectSettings, card: ModelCard, scene: Scene) -> dict[str
         "missing": missing, "warnings": warnings,
         "image_date": day.isoformat() if day else None,
         "threshold": settings.threshold if settings.threshold is not None else card.threshold,
-        "tiling": asdict(settings.tiling), "outlines": asdict(settings.outlines),
+        "outlines": asdict(settings.outlines),
         "probability_scale": PROBABILITY_SCALE,
     }
 
@@ -227,29 +240,43 @@ def _storage(out: Path, work: Path) -> Iterator[None]:
                            remedy="Free some space or choose another folder.") from error
 
 
-class _Meter:
-    """Counts windows and valid pixels, and reports about ten times a second at most."""
+class _Clock:
+    """Seconds of each stage, one after the other."""
 
-    def __init__(self, report: Report, plan: Plan) -> None:
-        self.report, self.total = report, sum(map(len, plan.rows()))
-        self.count = self.pixels = self.predicted = 0
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        """End a stage."""
+        now = time.monotonic()
+        self.laps[name], self._last = round(now - self._last, 2), now
+
+
+class _Meter:
+    """Adds up steps and valid pixels, and reports about ten times a second at most."""
+
+    def __init__(self, report: Report, total: float, preview: Preview) -> None:
+        self.report, self.total, self.preview = report, total, preview
+        self.cost, self.pixels = 0.0, 0
         self.started = self.last = time.monotonic()
 
-    def window(self, _: Cell, pixels: int) -> None:
-        """Take in one finished window."""
-        self.count += 1
-        self.pixels += pixels
-        self.predicted += pixels > 0
+    def step(self, step: Step) -> None:
+        """Take in one finished step."""
+        self.cost += step.cost
+        self.pixels += step.pixels
+        if step.place is not None and step.block is not None:
+            self.preview.add(step.place, step.block[1])
         now = time.monotonic()
-        if now - self.last >= 0.1 or self.count == self.total:
+        share = min(1.0, self.cost / self.total)
+        if now - self.last >= 0.1 or share == 1:
             self.last = now
-            left = (now - self.started) / self.count * (self.total - self.count)
-            self.report(Progress("predict", self.count, self.total, self.speed, left,
-                                 f"{self.count} of {self.total} windows"))
+            left = (now - self.started) / share * (1 - share) if share else None
+            self.report(Progress("predict", round(self.cost, 4), self.total, self.speed, left, f"{share:.0%} searched"))
 
     @property
     def seconds(self) -> float:
-        """Seconds since the first window was asked for."""
+        """Seconds since the first step was asked for."""
         return self.last - self.started
 
     @property
@@ -265,14 +292,24 @@ def _write_bands(classes: Path, probability: Path, grid: Grid,
                "crs": grid.crs, "transform": grid.transform, "tiled": True, "blockxsize": 512, "blockysize": 512,
                "compress": "DEFLATE", "zlevel": 1, "BIGTIFF": "IF_SAFER", "nodata": CLASS_NODATA}
     counts = np.zeros((256, 2))
-    with rasterio.open(classes, "w", **profile) as out, rasterio.open(probability, "w", **profile) as odds:
+    with rasterio.open(classes, "w", **profile) as out, rasterio.open(probability, "w", **profile) as odds, \
+            ThreadPoolExecutor(1) as writer:
         odds.scales, odds.descriptions = (PROBABILITY_SCALE,), ("landslide probability",)
-        for top, band in bands:
+
+        def write(top: int, band: NDArray[np.uint8]) -> None:
             window = Window(0, top, grid.width, band.shape[1])
             out.write(band[0], 1, window=window)
             odds.write(band[1], 1, window=window)
             pixels = np.bincount(band[0].ravel(), minlength=256)
-            counts += np.stack([pixels, pixels * grid.window(window).pixel_area_m2], axis=1)
+            counts[:] += np.stack([pixels, pixels * grid.window(window).pixel_area_m2], axis=1)
+
+        writing: Future[None] | None = None
+        for top, band in bands:  # the next one is predicted while this one is written
+            if writing:
+                writing.result()
+            writing = writer.submit(write, top, band)
+        if writing:
+            writing.result()
     return counts
 
 
@@ -332,6 +369,5 @@ def _summary(counts: NDArray[np.float64], grid: Grid, card: ModelCard, records: 
         "observed_share": round(float(predicted[:, 0].sum() / (grid.height * grid.width)), 4),
         "landslides": len(records), "landslides_m2": round(sum(m.area_m2 for _, m in records), 1),
         "landslides_with_dem": sum(share > 0.5 for share in with_dem),
-        "windows": meter.total, "windows_predicted": meter.predicted, "predict_s": round(meter.seconds, 2),
         "pixels_per_s": round(meter.speed), "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }

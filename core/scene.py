@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -73,11 +74,13 @@ class Stack:
         image: (3, h, w) float32, normalised; 0 where invalid.
         topography: (6, h, w) float32, see ``core.normalize.topography_tensor``.
         valid: (h, w) True where the image was observed, inside the area: where a prediction counts.
+        observed: (h, w) True where the image was observed at all.
     """
 
     image: Floats
     topography: Floats
     valid: Mask
+    observed: Mask
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class Relief:
 
 
 class Scene:
-    """Opened rasters of one scene; use as a context manager.
+    """Opened rasters of one scene; use as a context manager. Several threads may read.
 
     Attributes:
         grid: The image's grid.
@@ -102,6 +105,7 @@ class Scene:
     def __init__(self, settings: SceneSettings) -> None:
         self.settings = settings
         self._stack = ExitStack()
+        self._lock = Lock()  # a GDAL dataset serves one thread at a time
         try:
             self._open()
         except BaseException:
@@ -181,8 +185,9 @@ class Scene:
         if use_ndvi and observed.any():
             vegetation = self._vegetation(grid, bands, rgb, absent)
         right, up = _along_the_array(grid, de, dn)
-        topography = topography_tensor(right, up, np.where(observed, vegetation, np.float32(np.nan)))
-        return Stack(image_tensor(rgb, observed), topography, self._inside(observed, grid))
+        topography = topography_tensor(
+            *(np.where(observed, layer, np.float32(np.nan)) for layer in (right, up, vegetation)))
+        return Stack(image_tensor(rgb, observed), topography, self._inside(observed, grid), observed)
 
     def relief(self, grid: Grid) -> Relief:
         """Return elevation, slope and aspect on a grid near the image's."""
@@ -190,7 +195,8 @@ class Scene:
         return Relief(elevation, slope_deg(de, dn), aspect_deg(de, dn))
 
     def _bands(self, grid: Grid, indexes: list[int]) -> tuple[Floats, Mask]:
-        return read_on(self.image, grid, indexes, use_alpha=self._use_alpha)
+        with self._lock:
+            return read_on(self.image, grid, indexes, use_alpha=self._use_alpha)
 
     def _terrain(self, grid: Grid) -> tuple[Floats, Floats, Floats]:
         absent = np.full(grid.shape, np.nan, np.float32)
@@ -201,7 +207,8 @@ class Scene:
         if window is None:
             return absent, absent, absent
         part = dem_grid.window(window)
-        elevation, present = read_on(self.dem, part, [1])
+        with self._lock:
+            elevation, present = read_on(self.dem, part, [1])
         if not present.any():
             return absent, absent, absent
         unit = FEET_M if self.settings.dem_unit == "ft" else 1.0
@@ -211,7 +218,8 @@ class Scene:
 
     def _vegetation(self, grid: Grid, bands: Floats, rgb: Floats, absent: Floats) -> Floats:
         if self.ndvi is not None:
-            values, present = read_on(self.ndvi, grid, [1], "cubic")
+            with self._lock:
+                values, present = read_on(self.ndvi, grid, [1], "cubic")
             values = values[0] * self.ndvi.scales[0] + self.ndvi.offsets[0]
             return np.where(present, np.clip(values, -1, 1), np.float32(np.nan)).astype(np.float32)
         if self.ndvi_source == "image":

@@ -15,16 +15,25 @@ from core.config import PROBABILITY_SCALE
 from core.detect import RESULTS, WORK, DetectSettings, detect
 from core.errors import CancelledError, StorageError
 from core.evaluate import evaluate
+from core.inference import cuts
 from core.scene import SceneSettings
 from core.windows import Tiling
 
 SMALL = Tiling(256, 48, 16)
 
 
+@pytest.fixture(params=["windows", "parts"])
+def tiling(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Tiling | None:
+    """Windows through the whole network, or windows of their own for its three parts, small."""
+    monkeypatch.setattr(cuts, "CORE_PX", 128)
+    monkeypatch.setattr(cuts, "FAR_CORES", 2)
+    return SMALL if request.param == "windows" else None
+
+
 @pytest.fixture
-def settings(place_files: dict[str, Path], models: Path, tmp_path: Path) -> DetectSettings:
+def settings(place_files: dict[str, Path], models: Path, tmp_path: Path, tiling: Tiling | None) -> DetectSettings:
     scene = SceneSettings(place_files["image"], place_files["dem"])
-    return DetectSettings(scene, "random", tmp_path / "out", "torch", SMALL, models=models)
+    return DetectSettings(scene, "random", tmp_path / "out", "torch", tiling, models=models)
 
 
 def read(folder: Path, name: str) -> np.ndarray:
@@ -64,7 +73,7 @@ def test_a_stopped_detection_goes_on_and_ends_in_the_same_bytes(settings: Detect
 
     def stop(progress) -> None:
         seen.append(progress)
-        if progress.stage == "predict" and progress.done >= 5:
+        if progress.stage == "predict" and progress.done >= 0.4 * progress.total:
             raise CancelledError("detection", got="stop", expected="go", remedy="Again.")
 
     with pytest.raises(CancelledError):
@@ -108,14 +117,17 @@ def test_a_smaller_area_gives_the_same_map_there(settings: DetectSettings, tmp_p
     record = detect(replace(settings, out=tmp_path / "part", scene=scene))
     assert record["part_px"] == [164, 154, 250, 200]
     whole, part = read(settings.out, "probability.tif"), read(tmp_path / "part", "probability.tif")
-    np.testing.assert_array_equal(part, whole[154:354, 164:414])
+    differs = np.abs(part.astype(int) - whole[154:354, 164:414])
+    assert differs.max() <= 1
+    assert (differs > 0).mean() < 0.01
 
 
-def test_nothing_is_predicted_where_the_image_has_no_data(make_raster, place, models: Path, tmp_path: Path) -> None:
+def test_nothing_is_predicted_where_the_image_has_no_data(
+        make_raster, place, models: Path, tmp_path: Path, tiling: Tiling | None) -> None:
     hole = np.zeros(place.dem.shape, bool)
     hole[:, 100:400] = True
     image = make_raster("hole.tif", place.after.image[:3], gsd=1.0, mask=~hole)
-    record = detect(DetectSettings(SceneSettings(image), "random", tmp_path / "out", "torch", SMALL, models=models))
+    record = detect(DetectSettings(SceneSettings(image), "random", tmp_path / "out", "torch", tiling, models=models))
     np.testing.assert_array_equal(read(tmp_path / "out", "classes.tif") == 255, hole)
     assert record["missing"] == ["DEM", "NDVI"]
     assert record["observed_m2"] == pytest.approx((~hole).sum(), rel=2e-3)
@@ -124,9 +136,10 @@ def test_nothing_is_predicted_where_the_image_has_no_data(make_raster, place, mo
     assert (table.length_from == "shape").all()
 
 
-def test_an_image_smaller_than_a_window_of_an_odd_size(make_raster, place, models: Path, tmp_path: Path) -> None:
+def test_an_image_smaller_than_a_window_of_an_odd_size(
+        make_raster, place, models: Path, tmp_path: Path, tiling: Tiling | None) -> None:
     image = make_raster("odd.tif", place.after.image[:3, :101, :67], gsd=1.0)
-    detect(DetectSettings(SceneSettings(image), "random", tmp_path / "out", "openvino", SMALL, models=models))
+    detect(DetectSettings(SceneSettings(image), "random", tmp_path / "out", "openvino", tiling, models=models))
     assert (read(tmp_path / "out", "classes.tif") != 255).all()
 
 

@@ -1,0 +1,64 @@
+"""A network over a scene: windows in, class maps and probabilities out, finished parts kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rasterio.windows import Window
+from torch import nn
+
+from core.inference.cuts import Cuts
+from core.inference.parts import Parts
+from core.inference.plan import Block, Decide, Done, Plan, Step, decide
+from core.inference.staged import StagedPass
+from core.inference.windowed import Whole, WindowedPass
+from core.nets.staged import Staged
+from core.windows import Tiling
+
+if TYPE_CHECKING:
+    from core.scene import Scene
+
+__all__ = ["Cuts", "Parts", "Plan", "Step", "Whole", "decide", "predict", "prepare"]
+
+
+def prepare(network: nn.Module, part: Window, *, tiling: Tiling | None = None, temperature: float = 1.0,
+            engine: str = "auto", key: str = "") -> Parts | Whole:
+    """Compile a network for a part of an image.
+
+    Args:
+        network: In evaluation mode.
+        part: The window of the image that is to be mapped.
+        tiling: Windows that go through the whole network; left out: three parts with windows of their own, where
+            the network's reach is finite, else the default tiling.
+        temperature: Of the calibrated softmax.
+        engine: See ``core.engines.compile_graph``.
+        key: Names the weights, so that the compiled network is found again.
+    """
+    if tiling is None and isinstance(network, Staged) and network.reach.far_cells is not None:
+        return Parts(network, Cuts.of(network.reach, part), temperature=temperature, engine=engine, key=key)
+    return Whole(network, tiling or Tiling(), temperature=temperature, engine=engine, key=key)
+
+
+def predict(scene: Scene, network: Parts | Whole, plan: Plan, work: Path, done: Done,
+            decide: Decide = decide) -> Iterator[tuple[int, Block]]:
+    """Predict a scene and yield it in bands, from the top.
+
+    What is finished is kept in ``work`` until nothing needs it any more, the blocks of the map until the caller removes
+    the folder. A call after an interruption goes on from there, and both end in the same values.
+
+    Args:
+        scene: The opened scene.
+        network: Prepared for ``plan.part``.
+        plan: What to do.
+        work: Folder of unfinished work.
+        done: Called after each step.
+        decide: Turns probabilities into what is stored.
+
+    Yields:
+        (first row in the mapped part, uint8 (2, rows, part width)): class values (255 nodata) and landslide
+        probability (``value * PROBABILITY_SCALE``, 255 nodata).
+    """
+    kind = StagedPass if isinstance(network, Parts) else WindowedPass
+    return kind(scene, network, plan, work, done, decide).run()  # type: ignore[arg-type]
