@@ -7,11 +7,13 @@ from core.tiles import GDAL_ENVIRONMENT, TileGuard, ValueGuard, VectorGuard
 os.environ.update(GDAL_ENVIRONMENT)  # before anything opens a raster
 
 import streamlit as st
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
+from core.downloads import DownloadGuard
 from core.tokens import signer
 from core.uploads import UploadGuard
 from ui.assets import assets
+from ui.map.basemaps import basemaps_json
 from ui.settings import ROOT, projects_root
 
 sign = signer(projects_root())
@@ -22,6 +24,8 @@ app = st.App(
         Mount("/values", app=ValueGuard(sign)),
         Mount("/vectors", app=VectorGuard(sign)),
         Mount("/uploads", app=UploadGuard(sign)),
+        Route("/basemaps", basemaps_json),
+        Mount("/downloads", app=DownloadGuard(sign)),
         Mount("/assets", app=assets()),
     ],
 )

@@ -107,7 +107,7 @@ class Imagery:
     Attributes:
         bands: 1-based indexes by name: "natural", "infrared" (false colour), "b1" and so on.
         ranges: One (low, high) a band of the file by stretch: "asis" (uint8 as it is, no range), "percent"
-            (2nd to 98th percentile), "extremes", "gamma" (the percentiles, brightened).
+            (2nd to 98th percentile), "extremes". A fourth stretch, "gamma", is the percentiles brightened.
         default: The choice shown first.
     """
 
@@ -118,7 +118,7 @@ class Imagery:
     def style(self, choice: str = "") -> Style | None:
         """Return the style of a choice, or of the default; None when there is no such choice."""
         name, _, stretch = (choice or self.default).partition("-")
-        indexes, ranges = self.bands.get(name), self.ranges.get(stretch)
+        indexes, ranges = self.bands.get(name), self.ranges.get("percent" if stretch == "gamma" else stretch)
         if indexes is None or ranges is None:
             return None
         ends = [ranges[index - 1] for index in indexes] if ranges else []
@@ -147,7 +147,7 @@ def imagery(path: Path, roles: Mapping[str, int] | None = None) -> Imagery:
     used = range(1, max(max(each) for each in bands.values()) + 1)
     percent, extremes = _ranges(path, list(used))
     ranges: dict[str, Ranges] = {"asis": ()} if plain else {}
-    ranges |= {"percent": percent, "extremes": extremes, "gamma": percent}
+    ranges |= {"percent": percent, "extremes": extremes}
     return Imagery(bands, ranges, f"{next(iter(bands))}-{next(iter(ranges))}")
 
 

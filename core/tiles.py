@@ -81,6 +81,15 @@ def vector_url(sign: Signer, outlines: Path, colour: str) -> str:
     return f"/vectors/{sign.token(outlines, {'colour': colour})}.geojson"
 
 
+def shapes_url(sign: Signer, outlines: Path) -> str:
+    """Return the address of a GeoJSON file of a project, in degrees.
+
+    Raises:
+        InputError: The file is missing or outside the projects folder.
+    """
+    return f"/vectors/{sign.token(outlines, {'shapes': 1})}.geojson"
+
+
 def draw_tile(raster: Path, style: Style, z: int, x: int, y: int, kind: str = "png") -> bytes | None:
     """Return one web tile of a raster; None where the raster is not.
 
@@ -147,15 +156,16 @@ class TileGuard(Guard):
 
 
 class VectorGuard(Guard):
-    """``/<token>.geojson`` to the outlines of a GeoPackage."""
+    """``/<token>.geojson`` to the outlines of a GeoPackage, or to a GeoJSON file of a project."""
 
     pattern = _VECTOR
 
     def answer(self, path: Path, use: dict[str, Any], asked: re.Match[str]) -> Response | None:
         """Give the outlines, converted once."""
-        if "colour" not in use:
+        if not use.keys() & {"colour", "shapes"}:
             return None
-        return FileResponse(map_geojson(path, use["colour"]), headers=_HEADERS, media_type="application/geo+json")
+        file = map_geojson(path, use["colour"]) if "colour" in use else path
+        return FileResponse(file, headers=_HEADERS, media_type="application/geo+json")
 
 
 class ValueGuard(Guard):

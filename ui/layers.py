@@ -2,25 +2,42 @@
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import rasterio
+import shapely
 import streamlit as st
 
 from core.config import SCHEMES
-from core.display import relief
+from core.display import relief, vegetation
 from core.grid import Grid
 from core.project import Layer, Project, Run
-from core.styles import PROBABILITY_RAMP, SLOPE_RAMP, SLOPE_TOP_DEG, Style, imagery
-from core.tiles import tile_url, vector_url
+from core.styles import (
+    ASPECT_WHEEL,
+    ELEVATION_RAMP,
+    NDVI_ENDS,
+    NDVI_RAMP,
+    PROBABILITY_RAMP,
+    SLOPE_RAMP,
+    SLOPE_TOP_DEG,
+    Imagery,
+    Style,
+    imagery,
+)
+from core.tiles import shapes_url, tile_url, value_url, vector_url
 from core.tokens import signer
 from ui.settings import projects_root
 
 Bounds = tuple[float, float, float, float]
 _EQUATOR_M = 156_543.034
 _MAX_ZOOM = 23
+_BANDS = {"natural": "Natural colour", "infrared": "Near infrared"}
+_STRETCHES = {"asis": "As it is", "percent": "2 to 98 %", "extremes": "Min to max", "gamma": "Brightened"}
+REFERENCE_COLOUR = "#1f78d1"
+UNOBSERVED_COLOUR = "#5c6470"
 
 
 @dataclass(frozen=True)
@@ -31,17 +48,17 @@ class Look:
         slot: What the browser remembers its visibility by; the same for every detection.
         group: Heading in the list.
         title: Name in the list.
-        style: Bands and colours.
+        style: Bands and colours, or the choices that an image offers.
         visible: Whether it shows at first.
         opacity: 0 to 1.
-        legend: Its classes, or a ramp with what its ends mean.
+        legend: Its classes, a ramp with what its ends mean, or a compass wheel.
         kind: Format of its tiles.
     """
 
     slot: str
     group: str
     title: str
-    style: Style
+    style: Style | Imagery
     visible: bool = False
     opacity: float = 1.0
     legend: dict[str, Any] | None = None
@@ -50,9 +67,14 @@ class Look:
 
 SLOPE = Look("slope", "Terrain", "Slope", Style("slope"), opacity=0.75,
              legend={"ramp": SLOPE_RAMP, "low": "0°", "high": f"{SLOPE_TOP_DEG:.0f}° and more"})
+ASPECT = Look("aspect", "Terrain", "Aspect", Style("aspect"), opacity=0.75, legend={"wheel": ASPECT_WHEEL})
 HILLSHADE = Look("hillshade", "Terrain", "Hillshade", Style())
+NDVI = Look("ndvi", "Vegetation", "NDVI", Style("ndvi"), legend={
+    "ramp": NDVI_RAMP, "low": f"{NDVI_ENDS[0]:g} and less".replace("-", "−"), "high": f"{NDVI_ENDS[1]:g} and more"})
 PROBABILITY = Look("probability", "Detection", "Landslide probability", Style("probability"), opacity=0.8,
                    legend={"ramp": PROBABILITY_RAMP, "low": "0", "high": "1"})
+PREVIEW = Look("preview", "Detection", "Found so far", Style("probability"), visible=True, opacity=0.8,
+               legend=PROBABILITY.legend)
 
 
 def bounds_of(path: Path) -> Bounds:
@@ -60,22 +82,64 @@ def bounds_of(path: Path) -> Bounds:
     return _place(path, path.stat().st_mtime_ns)[0]
 
 
-def map_layers(project: Project, run: Run | None) -> list[dict[str, Any]]:
-    """Return the layers of a project and of one of its detections, top first."""
-    layers = _detection(run) if run else []
+def map_layers(project: Project, run: Run | None = None, *, preview: Path | None = None) -> list[dict[str, Any]]:
+    """Return the layers of a project and of one of its detections, top first, as ``draw_map`` takes them.
+
+    Args:
+        project: Its images, elevation, vegetation index, references and masks.
+        run: Its outlines, classes and probability.
+        preview: What a running detection has found so far; left out while there is no such file.
+    """
+    layers = [_raster(preview, PREVIEW)] if preview and preview.is_file() else []
+    layers += _detection(run) if run else []
     for layer in project.of("truth"):
-        path = project.path(layer)
-        scheme = _scheme_of(path, path.stat().st_mtime_ns)
-        layers.append(_raster(path, _classes(f"truth-{layer.id}", "Reference", _title(layer), scheme, opacity=0.7)))
+        layers.append(_reference(project.path(layer), layer))
+    for layer in project.of("unobserved"):
+        layers.append(_mask(project.path(layer), layer))
+    layers += _vegetation(project)
     for layer in project.of("dem")[:1]:
-        made = relief(project.path(layer), project.folder / "derived")
-        layers += [_raster(made["slope"], SLOPE), _raster(made["hillshade"], HILLSHADE)]
+        layers += _terrain(project.path(layer), project.folder / "derived", layer.unit or "m")
     for number, layer in enumerate(project.of("image")):
         path = project.path(layer)
-        style = _style_of(path, path.stat().st_mtime_ns)
-        look = Look(f"image-{layer.id}", "Imagery", _title(layer), style, visible=number == 0, kind="webp")
+        look = Look(f"image-{layer.id}", "Imagery", _title(layer), _imagery(path, path.stat().st_mtime_ns, layer.bands),
+                    visible=number == 0, kind="webp")
         layers.append(_raster(path, look))
     return layers
+
+
+def footprints(project: Project) -> dict[str, Any]:
+    """Return where a project's rasters lie, as one layer with their titles to hover on."""
+    found = []
+    for layer in project.layers:
+        if layer.kind == "raster":
+            west, south, east, north = bounds_of(project.path(layer))
+            found.append((shapely.box(west, south, east, north), _title(layer)))
+    return shapes("footprints", "Project", "Extent of the rasters", found, REFERENCE_COLOUR)
+
+
+def shapes(slot: str, group: str, title: str, found: Sequence[tuple[Any, str]], colour: str, *,
+           visible: bool = True) -> dict[str, Any]:
+    """Return a layer of a few shapes, sent whole at every rerun.
+
+    Args:
+        slot: What the browser remembers its visibility by.
+        group: Heading in the list.
+        title: Name in the list.
+        found: Geometries in degrees (shapely, or GeoJSON), and what is said when the pointer is on one.
+        colour: ``#rrggbb``.
+        visible: Whether it shows at first.
+    """
+    places = [shapely.geometry.shape(place) if isinstance(place, Mapping) else place for place, _ in found]
+    features = [{"type": "Feature", "geometry": shapely.geometry.mapping(place), "properties": {"label": label}}
+                for place, (_, label) in zip(places, found, strict=True)]
+    bounds = shapely.total_bounds(places).tolist() if places else None
+    return _shape_layer(slot, group, title, colour, visible) | {
+        "data": {"type": "FeatureCollection", "features": features}, "bounds": bounds}
+
+
+def _shape_layer(slot: str, group: str, title: str, colour: str, visible: bool) -> dict[str, Any]:
+    return {"kind": "shapes", "slot": slot, "id": slot, "group": group, "title": title, "colour": colour,
+            "visible": visible, "opacity": 1.0, "legend": None}
 
 
 def _title(layer: Layer) -> str:
@@ -100,6 +164,47 @@ def _detection(run: Run) -> list[dict[str, Any]]:
     return layers
 
 
+def _reference(path: Path, layer: Layer) -> dict[str, Any]:
+    slot = f"truth-{layer.id}"
+    if layer.kind == "vector":
+        return _shape_layer(slot, "Reference", _title(layer), REFERENCE_COLOUR, False) | {
+            "url": shapes_url(signer(projects_root()), path)}
+    scheme = _scheme_of(path, path.stat().st_mtime_ns)
+    return _raster(path, _classes(slot, "Reference", _title(layer), scheme, opacity=0.7))
+
+
+def _mask(path: Path, layer: Layer) -> dict[str, Any]:
+    """Return ground that was not observed."""
+    slot = f"unobserved-{layer.id}"
+    if layer.kind == "vector":
+        return _shape_layer(slot, "Reference", _title(layer), UNOBSERVED_COLOUR, False) | {
+            "url": shapes_url(signer(projects_root()), path)}
+    return _raster(path, Look(slot, "Reference", _title(layer), Style("image", (1,), (0.0,), (1.0,)), opacity=0.6))
+
+
+def _vegetation(project: Project) -> list[dict[str, Any]]:
+    """Return the vegetation index: the project's own, else that of its first image with near infrared."""
+    for layer in project.of("ndvi")[:1]:
+        return [_raster(vegetation(project.path(layer), project.folder / "derived"), NDVI)]
+    for layer in project.of("image"):
+        path = project.path(layer)
+        infrared = _imagery(path, path.stat().st_mtime_ns, layer.bands).bands.get("infrared")
+        if infrared:
+            return [_raster(vegetation(path, project.folder / "derived", (infrared[0], infrared[1])), NDVI)]
+    return []
+
+
+def _terrain(dem: Path, folder: Path, unit: str) -> list[dict[str, Any]]:
+    made = relief(dem, folder)
+    low, high = _tint_ends(made["elevation"], made["elevation"].stat().st_mtime_ns)
+    tint = Look("elevation", "Terrain", "Elevation", Style("elevation"), opacity=0.8,
+                legend={"ramp": ELEVATION_RAMP, "low": f"{low:,.0f} {unit}", "high": f"{high:,.0f} {unit}"})
+    values = value_url(signer(projects_root()), dem, Style("elevation"))
+    return [_raster(made["slope"], SLOPE), _raster(made["aspect"], ASPECT),
+            _raster(made["elevation"], tint) | {"values": values},
+            _raster(made["hillshade"], HILLSHADE) | {"values": ""}]
+
+
 def _classes(slot: str, group: str, title: str, scheme: str, *, visible: bool = False, opacity: float) -> Look:
     known = SCHEMES[scheme]
     legend = [{"name": name, "colour": colour} for name, colour in zip(known.names, known.colours, strict=True)
@@ -110,10 +215,18 @@ def _classes(slot: str, group: str, title: str, scheme: str, *, visible: bool = 
 def _raster(path: Path, look: Look, name: str = "") -> dict[str, Any]:
     """Return what the map needs to know of a raster; another ``name`` is another source."""
     bounds, zoom = _place(path, path.stat().st_mtime_ns)
-    return {"kind": "raster", "slot": look.slot, "id": name or look.slot, "group": look.group, "title": look.title,
-            "url": tile_url(signer(projects_root()), path, look.style, look.kind), "bounds": bounds, "minzoom": 0,
-            "maxzoom": zoom, "visible": look.visible, "opacity": look.opacity, "legend": look.legend,
-            "nearest": look.style.name.startswith("classes")}
+    layer = {"kind": "raster", "slot": look.slot, "id": name or look.slot, "group": look.group, "title": look.title,
+             "url": tile_url(signer(projects_root()), path, look.style, look.kind), "bounds": bounds, "minzoom": 0,
+             "maxzoom": zoom, "visible": look.visible, "opacity": look.opacity, "legend": look.legend,
+             "nearest": isinstance(look.style, Style) and look.style.categorical}
+    return layer | {"choices": _choices(look.style)} if isinstance(look.style, Imagery) else layer
+
+
+def _choices(ways: Imagery) -> dict[str, Any]:
+    """Return the bands and stretches of an image with their names for people, and what is shown first."""
+    named = {name: _BANDS.get(name) or f"Band {name[1:]}" for name in ways.bands}
+    stretches = {name: title for name, title in _STRETCHES.items() if name in ways.ranges or name == "gamma"}
+    return {"bands": named, "stretches": stretches, "default": ways.default}
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -127,8 +240,14 @@ def _place(path: Path, changed: int) -> tuple[Bounds, int]:
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _style_of(path: Path, changed: int) -> Style:
-    return imagery(path).style() or Style()
+def _imagery(path: Path, changed: int, bands: tuple[tuple[str, int], ...]) -> Imagery:
+    return imagery(path, dict(bands))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _tint_ends(path: Path, changed: int) -> tuple[float, float]:
+    with rasterio.open(path, driver="GTiff") as dataset:
+        return float(dataset.tags()["low"]), float(dataset.tags()["high"])
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -7,8 +7,10 @@ from typing import Any
 import streamlit as st
 
 from ui.assets import asset_url
+from ui.fallback_map import fallback_map
 
-KEY = "map"
+NAME = "map"
+_PLAIN = "map_without_webgl"
 
 # A few lines go over the websocket; the rest is fetched once from this origin and kept by the browser.
 _LOADER = """
@@ -33,39 +35,66 @@ export default function (component) {
 """
 
 
-@lru_cache(maxsize=1)
-def _component() -> Callable[..., Any]:
-    base = asset_url("")
+@lru_cache(maxsize=2)
+def _component(inset: bool) -> Callable[..., Any]:
+    kind = "sm-root sm-inset" if inset else "sm-root"
     return st.components.v2.component(
-        "scarp_map", html='<div class="sm-root" tabindex="-1"></div>', js=_LOADER % {"base": repr(base)},
-        isolate_styles=False)
+        "scarp_map_inset" if inset else "scarp_map", html=f'<div class="{kind}" tabindex="-1"></div>',
+        js=_LOADER % {"base": repr(asset_url(""))}, isolate_styles=False)
 
 
 def draw_map(*, project: str, bounds: tuple[float, float, float, float], layers: Sequence[Mapping[str, Any]],
-             area: Mapping[str, Any] | None, selected: int | None, fly: Mapping[str, Any] | None,
-             on_area: Callable[[], None], on_pick: Callable[[], None]) -> None:
+             area: Mapping[str, Any] | None = None, selected: int | None = None, highlight: Sequence[int] = (),
+             fly: Mapping[str, Any] | None = None, compare: tuple[str, str] | None = None,
+             on_area: Callable[[], None] | None = None, on_pick: Callable[[], None] | None = None,
+             height: int | None = None, name: str = NAME) -> None:
     """Show the map; one instance lives through all reruns of a project.
 
+    Without WebGL 2 in the browser a plainer map by leafmap takes its place: it shows the same layers and the
+    outlines' attributes, and cannot draw an area.
+
     Args:
-        project: Identifies what the browser remembers: view, visible layers, opacities.
+        project: Identifies what the browser remembers: view, order, visibility, opacity and bands of the layers.
         bounds: (west, south, east, north) in degrees, shown first.
-        layers: Top first, as ``ui.layers`` makes them.
+        layers: Top first, as ``ui.layers`` makes them (``map_layers``, ``shapes``, ``footprints``). A layer whose
+            address has changed under the same ``id`` is loaded anew in its place, so a preview may be given again
+            and again.
         area: Area of interest, GeoJSON geometry in degrees.
         selected: Id of the selected outline.
+        highlight: Ids of outlines that stand out, such as those that a filter found.
         fly: ``bounds`` to go to and a ``turn`` that changes each time.
-        on_area: Called when the user drew or removed the area: ``area_from_map`` has it.
+        compare: Slots of two layers to compare with a swipe from the start, left and right.
+        on_area: Called when the user drew, edited or removed the area: ``area_from_map`` has it. Without it the
+            map has no drawing tools.
         on_pick: Called when the user clicked an outline or beside one: ``picked_from_map`` has it.
+        height: In pixels; without it the map fills the page below the header.
+        name: Key of the component; another one where a page has a map of its own.
     """
-    data = {"key": project, "bounds": bounds, "layers": layers, "area": area, "selected": selected, "fly": fly}
-    _component()(key=KEY, data=data, on_area_change=on_area, on_picked_change=on_pick)
+    if st.session_state.get(_PLAIN):
+        fallback_map(bounds=bounds, layers=layers, area=area, height=height)
+        return
+
+    def on_plain() -> None:
+        st.session_state[_PLAIN] = True
+
+    data = {"key": f"{name}:{project}", "bounds": bounds, "layers": layers, "area": area, "selected": selected,
+            "highlight": list(highlight), "fly": fly, "compare": compare, "draw": on_area is not None,
+            "height": height}
+    _component(height is not None)(
+        key=name, data=data, on_area_change=on_area or _nothing, on_picked_change=on_pick or _nothing,
+        on_plain_change=on_plain)
 
 
-def area_from_map() -> dict[str, Any] | None:
-    """Return the area that the user drew; None when it was removed."""
-    return st.session_state[KEY].get("area")
+def area_from_map(name: str = NAME) -> dict[str, Any] | None:
+    """Return the area that the user drew, a GeoJSON geometry in degrees; None when it was removed."""
+    return st.session_state[name].get("area")
 
 
-def picked_from_map() -> int | None:
+def picked_from_map(name: str = NAME) -> int | None:
     """Return the id of the outline that was clicked; None for a click beside them."""
-    picked = st.session_state[KEY].get("picked")
+    picked = st.session_state[name].get("picked")
     return picked["id"] if picked else None
+
+
+def _nothing() -> None:
+    pass

@@ -21,6 +21,10 @@ const { metafile } = await build({
   metafile: true,
 });
 await copyFile(`${MODULES}/maplibre-gl/dist/maplibre-gl-worker.mjs`, `${OUT}/maplibre-gl-worker.mjs`);
+// Leaflet, for maps by leafmap: without WebGL 2, and saved as a file. Its icons go into its style.
+const leaflet = await readFile(`${MODULES}/leaflet/dist/leaflet.js`, 'utf8');
+await writeFile(`${OUT}/leaflet.js`, leaflet.replace(/^\/\/# sourceMappingURL.*$/m, '').trimEnd() + '\n');
+await build({ entryPoints: [`${MODULES}/leaflet/dist/leaflet.css`], outfile: `${OUT}/leaflet.css`, bundle: true, minify: true, loader: { '.png': 'dataurl' } });
 for (const subset of ['latin', 'latin-ext']) {
   await copyFile(`${MODULES}/@fontsource-variable/inter/files/inter-${subset}-wght-normal.woff2`, `${OUT}/inter-${subset}.woff2`);
 }

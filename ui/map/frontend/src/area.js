@@ -1,43 +1,70 @@
-// The area of interest: drawn with terra-draw, then shown as a plain layer of the map.
-import { TerraDraw, TerraDrawPolygonMode, TerraDrawRectangleMode, TerraDrawRenderMode } from 'terra-draw';
+// The area of interest: drawn and edited with terra-draw, then handed back to be shown as a layer.
+import { TerraDraw, TerraDrawPolygonMode, TerraDrawRectangleMode, TerraDrawRenderMode, TerraDrawSelectMode } from 'terra-draw';
 import { TerraDrawMapLibreGLAdapter } from 'terra-draw-maplibre-gl-adapter';
+import { AREA_INK as INK } from './layers.js';
 
-const SOURCE = 'area';
-const INK = '#0c7473';
 const PEN = '#14b5af';
 const PAPER = '#ffffff';
-const collection = (geometry) => ({
-  type: 'FeatureCollection',
-  features: geometry ? [{ type: 'Feature', properties: {}, geometry }] : [],
-});
+const MAX_CORNERS = 400;
+const polygonsOf = (geometry) => (geometry?.type === 'MultiPolygon' ? geometry.coordinates : geometry ? [geometry.coordinates] : []);
+const rounded = (rings) => rings.map((ring) => ring.map(([x, y]) => [Number(x.toFixed(9)), Number(y.toFixed(9))]));
+
+// Why an area cannot be edited corner by corner here; nothing when it can.
+export function uneditable(geometry) {
+  const polygons = polygonsOf(geometry);
+  if (!polygons.length) return 'There is no area yet.';
+  if (polygons.some((rings) => rings.length > 1)) return 'This area has holes: draw it again, or upload a changed file.';
+  if (polygons.flat(2).length > MAX_CORNERS) return `This area has more than ${MAX_CORNERS} corners: draw it again, or upload a changed file.`;
+  return '';
+}
 
 export class Area {
   constructor(map, onChange) {
-    Object.assign(this, { map, onChange, mode: null, key: 'null' });
-    map.addSource(SOURCE, { type: 'geojson', data: collection(null) });
-    map.addLayer({ id: 'area-casing', type: 'line', source: SOURCE, paint: { 'line-color': PAPER, 'line-width': 5, 'line-opacity': 0.9 } });
-    map.addLayer({ id: 'area-line', type: 'line', source: SOURCE, paint: { 'line-color': INK, 'line-width': 2.5, 'line-dasharray': [2.2, 1.4] } });
+    Object.assign(this, { map, onChange, mode: null, geometry: null });
     const styles = { fillColor: PEN, fillOpacity: 0.16, outlineColor: PEN, outlineWidth: 2.5, closingPointColor: PAPER,
       closingPointOutlineColor: INK, closingPointOutlineWidth: 2, closingPointWidth: 5 };
+    const feature = { draggable: true, coordinates: { draggable: true, midpoints: true, deletable: true } };
     this.draw = new TerraDraw({
       adapter: new TerraDrawMapLibreGLAdapter({ map, coordinatePrecision: 9 }),
       modes: [new TerraDrawPolygonMode({ styles }), new TerraDrawRectangleMode({ styles }),
+        new TerraDrawSelectMode({ flags: { polygon: { feature } }, keyEvents: null, allowManualDeselection: false, pointerDistance: 20,
+          styles: { selectedPolygonColor: PEN, selectedPolygonFillOpacity: 0.16, selectedPolygonOutlineColor: INK, selectedPolygonOutlineWidth: 2.5,
+            selectionPointColor: PAPER, selectionPointWidth: 6, selectionPointOutlineColor: INK, selectionPointOutlineWidth: 2,
+            midPointColor: PEN, midPointWidth: 4, midPointOutlineColor: PAPER, midPointOutlineWidth: 1.5 } }),
         new TerraDrawRenderMode({ modeName: 'idle', styles: {} })],
     });
     this.draw.start();
     this.draw.setMode('idle');
-    this.draw.on('finish', (id) => this.finish(id));
+    this.draw.on('finish', (id) => {
+      if (this.mode !== 'edit') this.finish(id);
+    });
   }
 
-  get drawing() {
+  get busy() {
     return this.mode !== null;
   }
 
   start(mode) {
     this.cancel();
+    if (mode === 'edit' && uneditable(this.geometry)) return;
     this.mode = mode;
-    this.draw.setMode(mode);
+    this.draw.setMode(mode === 'edit' ? 'select' : mode);
+    if (mode === 'edit') {
+      const added = this.draw.addFeatures(polygonsOf(this.geometry).map((rings) => ({
+        type: 'Feature', properties: { mode: 'polygon' }, geometry: { type: 'Polygon', coordinates: rounded(rings) } })));
+      this.draw.selectFeature(added[0].id);
+    }
     this.changed?.();
+  }
+
+  // The edited shape is the area now.
+  done() {
+    if (this.mode !== 'edit') return;
+    const polygons = this.draw.getSnapshot().filter(({ geometry, properties }) => geometry.type === 'Polygon' && properties.mode === 'polygon')
+      .map(({ geometry }) => geometry.coordinates);
+    const geometry = polygons.length === 1 ? { type: 'Polygon', coordinates: polygons[0] } : { type: 'MultiPolygon', coordinates: polygons };
+    this.cancel();
+    this.report(geometry);
   }
 
   cancel() {
@@ -49,26 +76,22 @@ export class Area {
 
   finish(id) {
     const { geometry } = this.draw.getSnapshot().find((feature) => feature.id === id);
-    this.show(geometry);
-    this.onChange(geometry);
+    this.report(geometry);
     // The click that closes the shape reaches the map after this event: it must still find us drawing.
     setTimeout(() => this.cancel(), 300);
   }
 
   clear() {
     this.cancel();
-    this.show(null);
-    this.onChange(null);
+    if (this.geometry) this.report(null);
   }
 
-  show(geometry) {
-    const key = JSON.stringify(geometry ?? null);
-    if (key === this.key) return;
-    this.key = key;
-    this.map.getSource(SOURCE).setData(collection(geometry));
+  report(geometry) {
+    this.geometry = geometry;
+    this.onChange(geometry);
   }
 
-  raise() {
-    for (const id of ['area-casing', 'area-line']) this.map.moveLayer(id);
+  remove() {
+    this.draw.stop();
   }
 }

@@ -1,21 +1,23 @@
-// What one browser tab remembers of a map: its view and what the user did to the layers.
+// What this browser remembers of a map: its view, and what the user did to the layers. A place that was flown to, and
+// whether an online basemap is on, are the tab's alone.
 
-const read = (key) => {
+function store(area, name) {
+  let values = {};
   try {
-    return JSON.parse(sessionStorage.getItem(key)) ?? {};
-  } catch {
-    return {};
-  }
-};
-
-export function memory(key) {
-  const name = `scarp-map:${key}`;
-  const values = read(name);
+    values = JSON.parse(area.getItem(name)) ?? {};
+  } catch { /* damaged, or storage is forbidden: start afresh */ }
   return {
     get: (field) => values[field],
     set(field, value) {
       values[field] = value;
-      sessionStorage.setItem(name, JSON.stringify(values));
+      try {
+        area.setItem(name, JSON.stringify(values));
+      } catch { /* full or forbidden: it lasts as long as the page */ }
     },
   };
+}
+
+export function memory(key) {
+  const name = `scarp-map:${key}`;
+  return { ...store(localStorage, name), tab: store(sessionStorage, name) };
 }
