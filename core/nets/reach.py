@@ -55,8 +55,3 @@ class Field:
     def radius(self) -> int:
         """The wider side."""
         return max(self.before, self.after)
-
-
-def bilinear_px(stride: int) -> int:
-    """Return the reach in pixels of bilinear up-sampling from a stride: half a coarse cell."""
-    return stride // 2

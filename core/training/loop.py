@@ -76,9 +76,9 @@ def train(config: TrainConfig, data: Path, out: Path) -> dict[str, Tensor]:
         logger.info("%s: %d pieces of ground", name, len(grounds))
     torch.manual_seed(config.seed)
     network = build(config.architecture, len(scheme(config.scheme).names), **config.arguments)
-    network.load_imagenet()  # type: ignore[operator]
+    network.load_imagenet()
     network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    encoder = {id(p) for p in network.encoder.parameters()}  # type: ignore[union-attr]
+    encoder = {id(p) for p in network.encoder.parameters()}
     optimiser = torch.optim.AdamW([
         {"params": [p for p in network.parameters() if id(p) in encoder], "lr": config.learning_rate / 2},
         {"params": [p for p in network.parameters() if id(p) not in encoder], "lr": config.learning_rate},

@@ -81,10 +81,10 @@ def make_project(root: Path) -> None:
 def make_model(root: Path) -> None:
     """A network with weights by chance: it finds nothing of worth, quickly."""
     torch.manual_seed(1)
-    arguments = {"width": 16, "pool_window": 5}
-    card = ModelCard("tiny", "Tiny model", "fstf_net_lite", "binary", (0.2, 1.0), arguments, ("dem",),
+    arguments = {"encoder": "efficientnet_lite0", "width": 16, "pool_window": 5}
+    card = ModelCard("tiny", "Tiny model", "fstf_net", "binary", (0.2, 1.0), arguments, ("dem",),
                      folder=root / "tiny")
-    save_model(card, build("fstf_net_lite", 2, **arguments).state_dict())
+    save_model(card, build("fstf_net", 2, **arguments).state_dict())
 
 
 @dataclass

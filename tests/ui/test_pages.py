@@ -93,7 +93,7 @@ def test_without_models_nothing_can_be_started_and_it_is_said(valley):
 def test_a_model_without_weights_says_how_to_get_them(valley, tmp_path):
     folder = tmp_path / "models" / "lite"
     folder.mkdir(parents=True)
-    card = registry.ModelCard("lite", "Lite", "fstf_net_lite", "binary", (0.2, 1.0))
+    card = registry.ModelCard("lite", "Lite", "fstf_net", "binary", (0.2, 1.0))
     (folder / "card.json").write_text(json.dumps(card.as_dict()))
     app = page("detect")
     assert "scarp train lite" in words(app)

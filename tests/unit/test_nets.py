@@ -1,17 +1,45 @@
-"""The contract that every network passes."""
+"""The contract that every network passes, on every encoder and with every fusion."""
+
+import copy
+from collections.abc import Iterator
 
 import pytest
 import torch
+from torch import Tensor
 
 from benchmarks.seams import FIELD_PX
-from core.errors import InputError, UnknownNameError
+from core.errors import InputError, ModelError, UnknownNameError
 from core.nets import ARCHITECTURES, build
 from core.nets.blocks import ContextPool
+from core.nets.network import Network
 
-NAMES = sorted(ARCHITECTURES)
+LITE = {"encoder": "efficientnet_lite0"}
+SLIM = {"width": 16, "pool_window": 3}
+VARIANTS = [
+    ("basic_fcn", {"encoder": "vgg16_bn", "hidden": 32}),
+    ("fcn_8s", {"encoder": "vgg16", "hidden": 32}),
+    *((name, LITE) for name in ARCHITECTURES),
+    *((name, {**SLIM, "pool_window": 0}) for name in ("aspp", "deeplab_v3plus", "rae_d")),
+    ("rae_d", LITE | SLIM),
+    ("fstf_net", {}),
+    *(("fstf_net", {"fusion": fusion} | SLIM) for fusion in ("sum", "stack")),
+    *(("fstf_net", {"fusion": fusion} | LITE) for fusion in ("sum", "stack")),
+    ("fstf_net", {"branch": "vgg16_bn"} | LITE),
+]
 
 
-def inputs(network: torch.nn.Module, height: int, width: int, batch: int = 1) -> list[torch.Tensor]:
+def name_of(variant: tuple[str, dict[str, object]]) -> str:
+    return "-".join([variant[0], *(f"{value}" for value in variant[1].values())])
+
+
+@pytest.fixture(scope="module", params=VARIANTS, ids=name_of)
+def network(request) -> Iterator[Network]:
+    torch.manual_seed(2)
+    name, arguments = request.param
+    yield build(name, 3, **arguments).eval()
+
+
+def inputs(network: Network, height: int, width: int, batch: int = 1) -> list[Tensor]:
     torch.manual_seed(0)
     made = [torch.randn(batch, 3, height, width)]
     if network.topography_channels:
@@ -19,57 +47,122 @@ def inputs(network: torch.nn.Module, height: int, width: int, batch: int = 1) ->
     return made
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("classes", "height", "width"), [(1, 64, 64), (2, 71, 95), (6, 33, 160)])
-def test_maps_any_size_to_logits_of_that_size(name: str, classes: int, height: int, width: int) -> None:
-    network = build(name, classes).eval()
+@pytest.mark.parametrize(("batch", "height", "width"), [(1, 97, 130), (2, 20, 33)])
+def test_maps_any_size_to_logits_of_that_size(network: Network, batch: int, height: int, width: int) -> None:
+    given = inputs(network, height, width, batch)
     with torch.inference_mode():
-        logits = network(*inputs(network, height, width))
-    assert logits.shape == (1, classes, height, width)
-    assert torch.isfinite(logits).all()
+        logits = network(*given)
+        assert logits.shape == (batch, 3, height, width)
+        assert torch.isfinite(logits).all()
+        assert torch.equal(logits, network(*given))
+        assert torch.isfinite(network(*(torch.zeros_like(x) for x in given))).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_parameter_gets_a_gradient(name: str) -> None:
-    network = build(name, 3).train()
-    network(*inputs(network, 96, 64, batch=2)).square().mean().backward()
-    without = [p for p, value in network.named_parameters() if value.grad is None or not value.grad.abs().sum() > 0]
+def test_every_parameter_gets_a_gradient_and_every_weight_survives_a_round_trip(network: Network) -> None:
+    changed = copy.deepcopy(network).train()
+    given = inputs(network, 64, 48, batch=3)
+    changed(*given).square().mean().backward()
+    without = [name for name, p in changed.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert without == []
+    state = {name: value + 0.01 if value.is_floating_point() else value for name, value in network.state_dict().items()}
+    changed.load_state_dict(state)
+    again = copy.deepcopy(changed)
+    again.load_state_dict(changed.state_dict())
+    assert all(torch.equal(value, state[name]) for name, value in again.state_dict().items())
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_missing_topography_still_gives_a_prediction(name: str) -> None:
-    network = build(name, 2).eval()
-    given = inputs(network, 64, 64)
+def test_topography_counts_where_there_is_a_branch_and_only_there(network: Network) -> None:
+    image, *topography = inputs(network, 48, 48)
     with torch.inference_mode():
-        full = network(*given)
-        absent = network(given[0], *(torch.zeros_like(t) for t in given[1:]))
-    assert torch.isfinite(absent).all()
-    assert torch.equal(full, absent) == (not network.topography_channels)
+        if topography:
+            assert not torch.equal(network(image, *topography), network(image, torch.zeros_like(topography[0])))
+        else:
+            with pytest.raises(TypeError):
+                network(image, torch.zeros(1, 6, 48, 48))
 
 
-@pytest.mark.parametrize("name", NAMES)
+def shape(x: Tensor) -> tuple[int, ...]:
+    return tuple(x.shape[1:])
+
+
+def test_lite_encoder_keeps_a_sixteenth_and_has_skips_at_a_quarter_and_an_eighth() -> None:
+    encoder = build("rae_d", 2, **LITE).encoder.eval()
+    skip4, skip8, at16 = encoder.near(torch.randn(1, 3, 64, 96))
+    assert [shape(x) for x in (skip4, skip8, at16)] == [(24, 16, 24), (40, 8, 12), (80, 4, 6)]
+    assert shape(encoder.far(at16)) == (320, 4, 6)
+
+
+@pytest.mark.parametrize(("name", "channels"), [("rae_d", (64, 128)), ("deeplab_v3plus", (256, 512))])
+def test_resnet_keeps_a_sixteenth_and_has_the_papers_skips(name: str, channels: tuple[int, int]) -> None:
+    encoder = build(name, 2, width=8).encoder.eval()
+    skip4, skip8, at16 = encoder.near(torch.randn(1, 3, 64, 96))
+    assert [shape(x) for x in (skip4, skip8, at16)] == [(channels[0], 16, 24), (channels[1], 8, 12), (1024, 4, 6)]
+    assert shape(encoder.far(at16)) == (2048, 4, 6)
+    rates = [block.conv2.dilation[0] for stage in (encoder.layer3, encoder.layer4) for block in stage]
+    assert rates == [1] * 6 + [2] * 3
+
+
+@pytest.mark.parametrize(("encoder", "sizes"), [
+    ("vgg16_bn", [(256, 8, 12), (512, 4, 6), (4096, 2, 3)]),
+    ("efficientnet_lite0", [(40, 8, 12), (112, 4, 6), (320, 2, 3)]),
+])
+def test_fcn_encoders_go_down_to_a_thirtysecond(encoder: str, sizes: list[tuple[int, ...]]) -> None:
+    with torch.device("meta"):
+        fcn_8s, basic = build("fcn_8s", 2, encoder=encoder), build("basic_fcn", 2, encoder=encoder)
+        features = fcn_8s.encoder(torch.zeros(1, 3, 64, 96))
+        assert [shape(x) for x in features] == sizes
+        assert [shape(network.score(*features)) for network in (fcn_8s, basic)] == [(2, 8, 12), (2, 2, 3)]
+
+
+@pytest.mark.parametrize(("name", "millions"), [
+    ("basic_fcn", 134.3), ("fcn_8s", 134.3), ("aspp", 39.0), ("deeplab_v3plus", 40.3), ("rae_d", 41.6),
+    ("fstf_net", 57.5),
+])
+def test_paper_sized_networks_have_the_parameters_they_should(name: str, millions: float) -> None:
+    with torch.device("meta"):
+        network = build(name, 6)
+    assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(millions, abs=0.05)
+
+
+def test_fstf_net_fuses_a_pyramid_of_256_with_a_branch_of_512() -> None:
+    with torch.device("meta"):
+        network = build("fstf_net", 6).eval()
+        _, _, image, topography = network.near(torch.zeros(1, 3, 64, 96), torch.zeros(1, 6, 64, 96))
+        assert shape(topography) == (512, 4, 6)
+        assert shape(network.aspp(network.encoder.far(image))) == (256, 4, 6)
+        assert shape(network.far(image, topography)) == (768, 4, 6)
+        assert [tuple(branch[0].dilation) for branch in network.aspp.branches] == [(1, 1), (6, 6), (12, 12), (18, 18)]
+        assert network.aspp.merge[0].in_channels == 1280
+        assert network.decoder.stage4.reduce[0].weight.shape == (48, 64, 1, 1)
+
+
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
 def test_imagenet_weights_change_only_the_encoder(name: str) -> None:
     torch.manual_seed(1)
-    network = build(name, 2)
+    network = build(name, 2, **LITE)
     before = {key: value.clone() for key, value in network.state_dict().items()}
     network.load_imagenet()
     changed = {key.split(".")[0] for key, value in network.state_dict().items() if not torch.equal(value, before[key])}
     assert changed == {"encoder"}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_training_and_evaluation_share_one_dilated_convolution(name: str) -> None:
-    block = build(name, 2).encoder._blocks[13]._depthwise_conv
+def test_a_stacked_network_starts_as_the_one_that_sees_the_image_alone() -> None:
+    network = build("fstf_net", 2, fusion="stack", **LITE).eval()
+    network.load_imagenet()
+    image, topography = inputs(network, 48, 48)
+    with torch.inference_mode():
+        assert torch.allclose(network(image, topography), network(image, torch.zeros_like(topography)), atol=1e-5)
+
+
+def test_no_imagenet_weights_come_for_the_papers_encoders() -> None:
+    with torch.device("meta"), pytest.raises(ModelError, match="convert-weights"):
+        build("rae_d", 2).load_imagenet()
+
+
+def test_training_and_evaluation_share_one_dilated_convolution() -> None:
+    block = build("rae_d", 2, **LITE).encoder._blocks[13]._depthwise_conv
     x = torch.randn(2, block.in_channels, 12, 8)
     assert torch.allclose(block.train()(x), block.eval()(x), atol=1e-5)
-
-
-def test_output_stride_is_16_and_the_skips_are_at_4_and_8() -> None:
-    encoder = build("fstf_net_lite", 2).encoder.eval()
-    skip4, skip8, at16 = encoder.near(torch.randn(1, 3, 64, 96))
-    assert [tuple(t.shape[1:]) for t in (skip4, skip8, at16)] == [(24, 16, 24), (40, 8, 12), (80, 4, 6)]
-    assert encoder.far(at16).shape == (1, 320, 4, 6)
 
 
 def test_a_fixed_pooling_window_makes_the_context_local() -> None:
@@ -83,17 +176,25 @@ def test_a_fixed_pooling_window_makes_the_context_local() -> None:
 
 
 def test_unknown_names_and_arguments_are_refused() -> None:
-    with pytest.raises(UnknownNameError, match="fstf_net_lite"):
+    with pytest.raises(UnknownNameError, match="basic_fcn, deeplab_v3plus, fcn_8s, fstf_net"):
         build("unet", 2)
     with pytest.raises(InputError, match="classes"):
-        build("rae_d_lite", 0)
+        build("rae_d", 0)
     with pytest.raises(InputError, match="colour"):
-        build("rae_d_lite", 2, colour="red")
+        build("rae_d", 2, colour="red")
+    with pytest.raises(InputError, match="hidden"):
+        build("basic_fcn", 2, hidden=64, **LITE)
+    wrong = [{"encoder": "vgg16"}, {"fusion": "product"}, {"branch": "wide"}, {"fusion": "stack", "branch": "slim"}]
+    for arguments in wrong:
+        with pytest.raises(InputError, match=next(reversed(arguments))):
+            build("fstf_net", 2, **arguments)
+    with pytest.raises(UnknownNameError, match="vgg16_bn"):
+        build("fcn_8s", 2, encoder="resnet50")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["rae_d", "fstf_net"])
 def test_no_lite_network_sees_further_than_the_seam_measurement_assumes(name: str) -> None:
-    network = build(name, 2).eval()
+    network = build(name, 2, **LITE).eval()
     network.load_imagenet()
     given = [t[..., :16, :] for t in inputs(network, 32, 1312)]
     centre = 656

@@ -80,8 +80,9 @@ def chips(tmp_path: Path) -> Path:
 def small(**changes: object) -> TrainConfig:
     sources = (Source("chips", "images/*.jpg", "masks", share=1.0, zoom=(0.8, 1.2), holdout=0.3),
                Source("none", "images/*.jpg", None, share=0.2, holdout=0.3))
-    return replace(TrainConfig("tiny", "rae_d_lite", sources=sources, crop_px=64, batch=2, steps=4, warmup_steps=1,
-                               ema=0.5, card={"title": "Tiny", "summary": "", "licence": "", "gsd_range_m": [0.3, 1]}),
+    return replace(TrainConfig("tiny", "rae_d", {"encoder": "efficientnet_lite0"}, sources=sources, crop_px=64,
+                               batch=2, steps=4, warmup_steps=1, ema=0.5,
+                               card={"title": "Tiny", "summary": "", "licence": "", "gsd_range_m": [0.3, 1]}),
                    **changes)
 
 
@@ -180,6 +181,6 @@ def test_the_shipped_recipes_can_be_read() -> None:
 
 def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.json"
-    path.write_text(json.dumps({"model": "m", "architecture": "rae_d_lite", "learn_rate": 1}))
+    path.write_text(json.dumps({"model": "m", "architecture": "rae_d", "learn_rate": 1}))
     with pytest.raises(InputError, match="learn_rate"):
         TrainConfig.read(path)
