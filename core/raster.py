@@ -95,8 +95,20 @@ def read_on(
     except RasterioIOError as error:
         raise InputError("raster data", got="a block that cannot be read", expected="a complete file",
                          remedy="The file is truncated or damaged: copy or download it again.") from error
-    valid &= np.isfinite(values).all(0)
-    return np.where(valid, values, np.float32(0)), valid
+    if any(np.dtype(dataset.dtypes[i - 1]).kind == "f" for i in indexes):
+        valid &= np.isfinite(values).all(0)
+    np.copyto(values, 0, where=~valid)
+    return values, valid
+
+
+def observed_on(
+    dataset: rasterio.DatasetReader, grid: Grid, indexes: Sequence[int], *, use_alpha: bool = True,
+) -> NDArray[np.bool_]:
+    """Return what ``read_on`` says of where values were observed; of whole numbers only the mask is read."""
+    whole = all(np.dtype(dataset.dtypes[i - 1]).kind in "ui" for i in indexes)
+    if whole and (use_alpha or dataset.nodata is None) and _pixel_offset(grid_of(dataset), grid) is not None:
+        return read_on(dataset, grid, [], use_alpha=use_alpha)[1]
+    return read_on(dataset, grid, indexes, use_alpha=use_alpha)[1]
 
 
 def _pixel_offset(source: Grid, target: Grid) -> tuple[int, int] | None:
@@ -124,7 +136,7 @@ def _read_aligned(
         window = Window(left, top, right - left, bottom - top)
         inside = np.s_[top - row:bottom - row, left - column:right - column]
         valid[inside] = dataset.dataset_mask(window=window) > 0 if use_alpha else True
-        if valid[inside].any():
+        if indexes and valid[inside].any():
             values[(slice(None), *inside)] = dataset.read(list(indexes), window=window)
         if not use_alpha and dataset.nodata is not None:
             valid[inside] = (values[(slice(None), *inside)] != dataset.nodata).any(0)

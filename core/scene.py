@@ -24,8 +24,8 @@ from core.indices import ndvi as ndvi_of
 from core.indices import visible_index
 from core.ingest import check_readable
 from core.normalize import ImageScaling, image_tensor, topography_tensor
-from core.raster import band_roles, grid_of, open_raster, read_on
-from core.terrain import aspect_deg, slope_deg
+from core.raster import band_roles, grid_of, observed_on, open_raster, read_on
+from core.terrain import aspect_deg, slope_deg, turn
 from core.terrain_on import Order, dem_window, terrain_on
 
 if TYPE_CHECKING:
@@ -163,7 +163,8 @@ class Scene:
     def valid(self, window: Window) -> Mask:
         """Return where a window of the image is to be predicted: observed, and inside the area."""
         grid = self.grid.window(window)
-        valid = self._bands(grid, self.rgb_indexes)[1]
+        with self._lock:
+            valid = observed_on(self.image, grid, self.rgb_indexes, use_alpha=self._use_alpha)
         return self._inside(valid, grid)
 
     def read(self, window: Window, *, use_dem: bool = True, use_ndvi: bool = True) -> Stack:
@@ -185,8 +186,7 @@ class Scene:
         if use_ndvi and observed.any():
             vegetation = self._vegetation(grid, bands, rgb, absent)
         right, up = _along_the_array(grid, de, dn)
-        topography = topography_tensor(
-            *(np.where(observed, layer, np.float32(np.nan)) for layer in (right, up, vegetation)))
+        topography = topography_tensor(right, up, vegetation, observed)
         return Stack(image_tensor(rgb, observed), topography, self._inside(observed, grid), observed)
 
     def relief(self, grid: Grid) -> Relief:
@@ -279,9 +279,8 @@ def _along_the_array(grid: Grid, de: Floats, dn: Floats) -> tuple[Floats, Floats
 
     On a north-up image these are the same; on a rotated or south-up one they are not.
     """
-    frame = grid.frame_m().astype(np.float32)
-    (right_e, right_n), (down_e, down_n) = (column / np.hypot(*column) for column in frame.T)
-    return right_e * de + right_n * dn, -(down_e * de + down_n * dn)
+    right, down = (column / np.hypot(*column) for column in grid.frame_m().T)
+    return turn(de, dn, [right, -down])
 
 
 def _part(grid: Grid, area: BaseGeometry | None) -> Window:

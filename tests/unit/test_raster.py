@@ -9,7 +9,7 @@ from rasterio.windows import Window
 
 from core.errors import GridError, InputError
 from core.grid import Grid
-from core.raster import band_roles, grid_of, open_raster, read_on
+from core.raster import band_roles, grid_of, observed_on, open_raster, read_on
 
 
 def test_a_window_over_the_edge_is_invalid_outside(make_raster) -> None:
@@ -40,7 +40,9 @@ def test_every_kind_of_nodata_is_invalid(make_raster, kind: str) -> None:
         options = {"photometric": "RGB", "alpha": "NON-PREMULTIPLIED"}
     with open_raster(make_raster(array=array, **options)) as dataset:
         values, valid = read_on(dataset, grid_of(dataset), [1, 2, 3])
+        np.testing.assert_array_equal(observed_on(dataset, grid_of(dataset), [1, 2, 3]), ~hole)
     np.testing.assert_array_equal(valid, ~hole)
+    assert not values[:, hole].any()
     assert np.isfinite(values).all()
 
 
@@ -103,6 +105,17 @@ def test_a_truncated_file_is_an_input_error(make_raster) -> None:
 def test_uint16_is_not_wrapped(make_raster) -> None:
     with open_raster(make_raster(array=np.full((3, 4, 4), 60000, np.uint16))) as dataset:
         assert read_on(dataset, grid_of(dataset), [1])[0].max() == 60000
+
+
+def test_where_bytes_were_observed_no_band_is_read(make_raster, monkeypatch) -> None:
+    path = make_raster(shape=(30, 40), mask=np.tile(np.arange(40) > 9, (30, 1)))
+    with open_raster(path) as dataset:
+        window = grid_of(dataset).window(Window(-5, 20, 20, 20))
+        wanted = read_on(dataset, window, [1, 2, 3])[1]
+        monkeypatch.setattr(rasterio.DatasetReader, "read", None, raising=False)
+        np.testing.assert_array_equal(observed_on(dataset, window, [1, 2, 3]), wanted)
+    assert wanted.any()
+    assert not wanted.all()
 
 
 def test_rasterio_is_given_no_path_by_the_reader(make_raster) -> None:
