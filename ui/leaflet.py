@@ -59,7 +59,7 @@ def new_map(bounds: Bounds, *, ground: str = "#eef2f3") -> Map:
 
     west, south, east, north = bounds
     made = _map_class()(center=((south + north) / 2, (west + east) / 2), zoom=14, tiles=None, fullscreen_control=False,
-                        height="100%", prefer_canvas=True)
+                        prefer_canvas=True)
     made.get_root().header.add_child(Element(_STYLE % {"ground": ground}))
     made.zoom_to_bounds(list(bounds))
     return made
