@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from shapely.geometry.base import BaseGeometry
 
+from core.compiled import in_rows, kernel
 from core.config import CLASS_NODATA
 from core.errors import InputError
 
-CHUNK = 1 << 18
+TABLES = 4
+"""Neighbours count in tables of their own: a count need not wait for the one before it to be written."""
+
 EIGHT = np.ones((3, 3), bool)
 
 
@@ -151,12 +154,14 @@ def confusion_matrix(reference: NDArray[np.uint8], predicted: NDArray[np.uint8],
     if a.dtype != np.uint8 or b.dtype != np.uint8:
         raise InputError("class labels", got=f"{a.dtype} and {b.dtype}", expected="uint8",
                          remedy="Store labels as whole numbers from 0 to 255.")
-    counts = np.zeros(1 << 16, np.int64)
-    # Both labels side by side in 16 bits: one count a chunk, with nothing to filter first.
-    for start in range(0, a.size, CHUNK):
-        both = (a[start:start + CHUNK].astype(np.uint16) << 8) | b[start:start + CHUNK]
-        counts += np.bincount(both, minlength=1 << 16)
-    matrix = counts.reshape(256, 256)
+    counted: list[NDArray[np.int64]] = []
+
+    def work(part: slice) -> None:
+        tables = np.zeros((TABLES, 256, 256), np.int64)
+        _count(a[part], b[part], tables)
+        counted.append(tables.sum(axis=0))
+    in_rows(work, a.size, a.size)
+    matrix = np.sum(counted, axis=0)
     matrix[ignore_index] = 0
     matrix[:, ignore_index] = 0
     strange = matrix.copy()
@@ -166,6 +171,12 @@ def confusion_matrix(reference: NDArray[np.uint8], predicted: NDArray[np.uint8],
         raise InputError("class labels", got=labels, expected=f"0 to {classes - 1}, or {ignore_index} to ignore",
                          remedy="Use labels of the model's class scheme.")
     return matrix[:classes, :classes].copy()
+
+
+@kernel
+def _count(a, b, tables):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for i in range(len(a)):
+        tables[i % TABLES, a[i], b[i]] += 1
 
 
 def pixel_scores(matrix: NDArray[np.int64]) -> PixelScores:

@@ -10,6 +10,7 @@ import pytest
 from shapely.geometry import box
 from sklearn import metrics as sk
 
+from core import compiled
 from core.errors import InputError
 from core.metrics import (
     boundary_f1,
@@ -63,6 +64,14 @@ def test_matrices_of_windows_add_up():
     reference, predicted = (a.reshape(500, 600) for a in labels())
     parts = sum(confusion_matrix(reference[a:b], predicted[a:b], 6) for a, b in ((0, 13), (13, 400), (400, 500)))
     assert (parts == confusion_matrix(reference, predicted, 6)).all()
+
+
+def test_threads_count_every_pixel_once(monkeypatch):
+    reference, predicted = labels(100_003)
+    monkeypatch.setattr(compiled, "PARALLEL_FROM", 1)
+    monkeypatch.setattr(compiled.os, "cpu_count", lambda: 7)
+    assert (confusion_matrix(reference, predicted, 6) == sk.confusion_matrix(reference, predicted)).all()
+    assert not confusion_matrix(reference[:0], predicted[:0], 6).any()
 
 
 def test_classes_that_are_missing_are_undefined_and_left_out_of_averages():
