@@ -1,15 +1,25 @@
-"""A job as people see it: what it does, how far it is, how it ended."""
+"""A job as people see it: what it does, how far it is, how it ended, and what can be done about it."""
 
+from collections.abc import Callable
 from datetime import datetime
+from html import escape
+from typing import Literal
 
 import streamlit as st
 
-from core.jobs import Job, State, cancel, read, resume
-from ui import html, state
-from ui.words import plain
+from core.jobs import Job, State, cancel, read, remove, resume
+from ui import html, nav, state
+from ui.words import errors_in_words
 
-LABELS = {State.RUNNING: "Running", State.STOPPING: "Stopping", State.DONE: "Done", State.FAILED: "Failed",
-          State.CANCELLED: "Cancelled", State.LOST: "Interrupted"}
+STATES: dict[State, tuple[str, str, Literal["gray", "primary", "green", "red", "orange"]]] = {
+    State.QUEUED: ("Waiting", ":material/hourglass_top:", "gray"),
+    State.RUNNING: ("Running", ":material/play_circle:", "primary"),
+    State.STOPPING: ("Stopping", ":material/stop_circle:", "gray"),
+    State.DONE: ("Done", ":material/check_circle:", "green"),
+    State.FAILED: ("Failed", ":material/error:", "red"),
+    State.CANCELLED: ("Cancelled", ":material/cancel:", "gray"),
+    State.LOST: ("Interrupted", ":material/power_off:", "orange"),
+}
 STAGES = {"prepare": "Preparing", "predict": "Searching", "write": "Writing maps", "outline": "Drawing outlines"}
 
 
@@ -19,31 +29,71 @@ def live_job(job: Job) -> None:
     now = read(job.folder)
     if not now.active:
         if now.state is State.DONE:
-            st.session_state[state.NEXT_TAB] = "Landslides"
             state.show_run(None)
+            st.session_state[state.NEXT_TAB] = "Landslides"
         st.rerun()
     job_card(now)
 
 
-def job_card(job: Job) -> None:
-    """Show a job's state, progress and buttons."""
-    with st.container(border=True):
-        html.title(LABELS[job.state], job.title)
-        if job.active:
+def job_card(job: Job, *, log: bool | None = None) -> None:
+    """Show a job's state, progress and buttons; with its log, open or not, unless ``log`` is left out."""
+    label, icon, colour = STATES[job.state]
+    with st.container(border=True, key=f"job-{job.id}", gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            with st.container(gap="xsmall"):
+                st.html(f'<p class="scarp-job">{escape(job.title)}</p>')
+                with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                    st.badge(label, icon=icon, color=colour)
+                    html.note(_times(job))
+            with st.container(horizontal=True, width="content", gap="xsmall", vertical_alignment="center"):
+                _buttons(job)
+        if job.state is State.FAILED:
+            st.html(f'<p class="scarp-job-error">{escape(job.error[:1].upper() + job.error[1:])}</p>')
+        elif job.state in (State.RUNNING, State.STOPPING):
             st.progress(job.progress.share, text=_stage(job))
             html.note(_speed(job))
-            if st.button("Cancel", key=f"cancel-{job.id}", icon=":material/stop_circle:",
-                         disabled=job.state is State.STOPPING):
-                cancel(job)
-                st.rerun(scope="fragment")
-            return
-        html.note(_times(job))
-        if job.state is State.FAILED:
-            st.error(plain(job.log_tail(1)) or "The worker ended without a word.", icon=":material/error:")
-        if job.state is not State.DONE and st.button("Go on where it stopped", key=f"resume-{job.id}",
-                                                     icon=":material/resume:"):
-            resume(job)
-            st.rerun()
+        if log is not None and job.started:
+            _log(job, shown=log)
+
+
+def turn_to(job: str) -> None:
+    """Bring a job into view once, and mark it."""
+    st.html(f"<style>.st-key-job-{job} {{ border-color: var(--st-primary-color) !important; }}</style>")
+    if st.session_state.get("turned_to") != job:
+        st.session_state["turned_to"] = job
+        st.html(f"<script>document.querySelector('.st-key-job-{job}')?.scrollIntoView({{block: 'center'}})</script>",
+                unsafe_allow_javascript=True)
+
+
+def _log(job: Job, *, shown: bool) -> None:
+    """Show what a job printed, once it is asked for."""
+    log = st.expander("Log", expanded=shown, key=f"log-{job.id}", on_change="rerun", type="compact")
+    if log.open:
+        text = job.log_tail(200) or "Nothing was printed."
+        with log.container(height=240 if text.count("\n") > 10 else "content", border=False, autoscroll=True):
+            st.code(text, language=None, wrap_lines=True)
+
+
+def _buttons(job: Job) -> None:
+    """Show what can be done about a job."""
+    if job.active:
+        st.button("Cancel", key=f"cancel-{job.id}", icon=":material/stop_circle:", on_click=_do, args=[cancel, job],
+                  disabled=job.state is State.STOPPING)
+        return
+    run = str(job.params.get("run", ""))
+    if job.state is not State.DONE:
+        st.button("Go on where it stopped", key=f"resume-{job.id}", icon=":material/resume:", on_click=_do,
+                  args=[resume, job])
+    elif (job.project / "runs" / run / "run.json").is_file():
+        nav.link("detect", "Show on the map", ":material/map:", run=run)
+    with st.popover("", icon=":material/delete:", help="Remove from the list", key=f"ask-{job.id}", type="tertiary"):
+        html.note("Its results stay." if job.state is State.DONE else "What it left unfinished goes with it.")
+        st.button("Remove", key=f"remove-{job.id}", on_click=_do, args=[remove, job])
+
+
+def _do(action: Callable[[Job], object], job: Job) -> None:
+    with errors_in_words():
+        action(job)
 
 
 def _stage(job: Job) -> str:
@@ -60,13 +110,27 @@ def _speed(job: Job) -> str:
     if progress.pixels_per_s:
         parts.append(f"{progress.pixels_per_s / 1e6:.2f} million pixels a second")
     if progress.eta_s is not None:
-        minutes, seconds = divmod(round(progress.eta_s), 60)
-        parts.append(f"{minutes} min {seconds:02d} s left" if minutes else f"{seconds} s left")
+        parts.append(f"{_duration(progress.eta_s)} left")
     return ", ".join(parts) or {"": "The worker gets ready", "prepare": "The network is loaded"}.get(
         progress.stage, progress.message)
 
 
 def _times(job: Job) -> str:
-    """Say when a job was started and how long it took, as far as that was written down."""
-    started = f"Started on {datetime.fromtimestamp(job.created).astimezone():%d %b %Y at %H:%M}"
-    return f"{started}, took {job.ended - job.created:,.0f} s" if job.ended else started
+    """Say when a job was started and how long it took, or when its turn is."""
+    if job.state is State.QUEUED:
+        turn = {0: "Starts now", 1: "Next in the queue"}.get(job.position or 0, f"Number {job.position} in the queue")
+        return f"{turn}, since {_day(job.queued)}"
+    if not job.started:
+        return f"Never started, made on {_day(job.created)}"
+    started = f"Started on {_day(job.started)}"
+    return f"{started}, took {_duration(job.ended - job.started)}" if job.ended else started
+
+
+def _day(at: float) -> str:
+    return f"{datetime.fromtimestamp(at).astimezone():%d %b %Y at %H:%M}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

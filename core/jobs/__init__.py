@@ -19,12 +19,12 @@ from core.errors import InputError
 from core.jobs.old import adopt
 from core.jobs.process import forget, portable
 from core.jobs.queue import limit, placed, standing, start_waiting
-from core.jobs.record import Job, Progress, State, change, load, reload
+from core.jobs.record import ACTIVE, Job, Progress, State, change, load, reload
 from core.store import jobs as table
 from core.store import open_store
 
-__all__ = ["Job", "Progress", "State", "cancel", "jobs", "limit", "read", "recover", "remove", "resume", "standing",
-           "submit", "submit_detect"]
+__all__ = ["ACTIVE", "Job", "Progress", "State", "cancel", "jobs", "limit", "read", "recover", "remove", "resume",
+           "standing", "submit", "submit_detect"]
 
 log = logging.getLogger(__name__)
 
@@ -91,15 +91,15 @@ def read(folder: Path) -> Job:
     return placed([reload(folder)])[0]
 
 
-def jobs(folder: Path) -> list[Job]:
-    """Return the jobs of a project, ``<project>/jobs``, newest first.
+def jobs(folder: Path, *states: State) -> list[Job]:
+    """Return the jobs of a project, ``<project>/jobs``, newest first; all of them, or those in some states.
 
     Raises:
         StorageError: The database cannot be used.
     """
     folder = folder.resolve()
     adopt(folder.parent)
-    return placed(sorted(load(folder.parent), key=lambda job: (job.created, job.id), reverse=True))
+    return placed(sorted(load(folder.parent, *states), key=lambda job: (job.created, job.id), reverse=True))
 
 
 def cancel(job: Job) -> None:

@@ -18,7 +18,7 @@ import psutil
 
 from core.errors import InputError, StorageError
 from core.jobs.process import start_worker
-from core.jobs.record import WORKING, Job, State, change, load, reload
+from core.jobs.record import ACTIVE, WORKING, Job, State, change, load, reload
 from core.store import locked
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def standing(root: Path) -> tuple[list[Job], list[Job]]:
     found: list[Job] = []
     for jobs in sorted(root.glob("*/jobs")):
         try:
-            found += load(jobs.parent, State.QUEUED, *WORKING)
+            found += load(jobs.parent, *ACTIVE)
         except StorageError as error:
             log.warning("Jobs of %s: %s", jobs.parent.name, error)
     waiting = [job for job in found if job.state is State.QUEUED]

@@ -39,6 +39,7 @@ class State(StrEnum):
 
 
 WORKING = (State.RUNNING, State.STOPPING)
+ACTIVE = (State.QUEUED, *WORKING)
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Job:
     @property
     def active(self) -> bool:
         """Whether it runs or will run."""
-        return self.state in (State.QUEUED, *WORKING)
+        return self.state in ACTIVE
 
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines that the command printed, without the places of the project and of the program."""

@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 
 from core.jobs.process import alive, resolved
-from core.jobs.queue import claim, start_waiting
+from core.jobs.queue import SHORT, claim, start_waiting
 from core.jobs.record import Job, State, change, reload
 
 GRACE_S = 8.0
@@ -63,7 +63,8 @@ def _run(job: Job, pipe: int, asked: list[float]) -> int:
         print(f"The command could not start: {error.strerror}.", file=sys.stderr)  # noqa: T201 - into the job's log
         return 127
     _tell(pipe, str(command.pid).encode())
-    _step_back(command.pid)
+    if job.kind not in SHORT:
+        _step_back(command.pid)
     told = False
     while (code := command.poll()) is None:
         if asked and not told:
