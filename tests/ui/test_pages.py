@@ -8,7 +8,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import registry
-from core.files import write_json
 from core.project import add_layer, create
 from core.tokens import signer
 from ui.settings import ROOT
@@ -98,24 +97,6 @@ def test_a_model_without_weights_says_how_to_get_them(valley, tmp_path):
     app = page("detect")
     assert "scarp train lite" in words(app)
     assert next(button for button in app.button if button.label == "Detect landslides").disabled
-
-
-@pytest.mark.parametrize(("code", "stop", "label"), [
-    (0, False, "Done"), (2, False, "Failed"), (130, True, "Cancelled"), (None, False, "Interrupted")])
-def test_a_job_says_how_it_ended_and_can_go_on(valley, code, stop, label):
-    folder = valley.folder / "jobs" / "j1"
-    folder.mkdir()
-    write_json(folder / "job.json", {"kind": "detect", "title": "<b>Lite</b> on Image", "command": ["true"],
-                                     "params": {}, "created": 0, "started": 0, "worker": None})
-    (folder / "log.txt").write_text("error: no such thing\n")
-    if code is not None:
-        write_json(folder / "exit.json", {"code": code, "at": 1.0})
-    if stop:
-        (folder / "stop").touch()
-    app = page("jobs")
-    assert not app.exception and label in words(app) and "&lt;b&gt;Lite" in words(app)
-    assert (r"error\: no such thing" in " ".join(error.value for error in app.error)) == (label == "Failed")
-    assert bool([button for button in app.button if button.label == "Go on where it stopped"]) == (label != "Done")
 
 
 def test_a_lost_layer_is_told_without_a_path(valley, root):
