@@ -67,6 +67,14 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument("--progress-file", type=Path, help="write progress there as JSON, about twice a second")
     bring.set_defaults(run=_import)
 
+    bring = commands.add_parser("import", help="bring rasters and outlines into a project")
+    bring.add_argument("files", nargs="*", type=Path, help="GeoTIFF, GeoPackage, GeoJSON or zipped Shapefile")
+    bring.add_argument("--project", type=Path, required=True, help="folder of the project; made when there is none")
+    bring.add_argument("--crs", default="", help="for rasters that name none, such as EPSG:32648")
+    bring.add_argument("--incoming", nargs="*", default=[], metavar="ID", help="files that wait in the project")
+    bring.add_argument("--progress-file", type=Path, help="write progress there as JSON, about twice a second")
+    bring.set_defaults(run=_import)
+
     models = commands.add_parser("models", help="list the models")
     models.add_argument("--models", type=Path, help="folder of models")
     models.set_defaults(run=_models)
@@ -203,6 +211,29 @@ def _check(options: argparse.Namespace) -> None:
     if estimate:
         print(f"estimate {'':12} {estimate.windows} windows, about {estimate.seconds:,.0f} s, "
               f"{estimate.memory_mb:,.0f} MB of memory, {estimate.disk_mb:,.0f} MB of disk ({estimate.engine})")
+
+
+def _import(options: argparse.Namespace) -> None:
+    from core import incoming  # noqa: PLC0415
+    from core.intake import bring_in  # noqa: PLC0415
+    from core.project import create  # noqa: PLC0415
+
+    if not (options.project / "project.json").exists():
+        create(options.project, options.project.resolve().name)
+    folder = options.project.resolve()
+    names = [incoming.add(folder, file.name, file.resolve(), ours=False).id for file in options.files]
+    layers, errors = bring_in(folder, [*names, *options.incoming],
+                              _reporter(options.progress_file, "import"), crs=options.crs)
+    for name in names:
+        incoming.end(folder, name)
+    for layer in layers:
+        print(f"{layer.source}: {layer.role}, in {layer.path}")
+        for field, why in layer.guesses:
+            print(f"  guessed {field}: {dict(layer.bands) if field == 'bands' else getattr(layer, field)} ({why})")
+    for error in errors[:-1]:
+        print(f"error: {error}", file=sys.stderr)
+    if errors:
+        raise errors[-1]
 
 
 def _import(options: argparse.Namespace) -> None:

@@ -38,7 +38,7 @@ from core.roles import FEW, guess, guess_outlines
 
 BLOCK = 512
 CHUNK_BYTES = 64 * 2**20
-CACHE_MB = 512
+CACHE_BYTES = 512 << 20
 """For GDAL's blocks: a row of tiles of a wide striped raster has to fit, or it is decoded many times."""
 
 KEPT_TAGS = ("TIFFTAG_DATETIME", "ACQUISITIONDATETIME", "classes")
@@ -47,12 +47,14 @@ _PART_READ = 0.6  # of the whole work: measured at about that, the rest is writi
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an import is: ``done`` of ``total``, between 0 and 1; ``message`` is for people."""
+    """How far an import is: ``done`` of ``total`` files, counting the share of the present one."""
 
     stage: str
     done: float
     total: float
     message: str
+    pixels_per_s: float = 0.0
+    eta_s: float | None = None
 
 
 Report = Callable[[Progress], None]
@@ -115,7 +117,7 @@ def to_cog(source: Path, target: Path, report: Report, *, crs: str = "") -> None
         ScarpError: As ``import_file``.
     """
     plain = target.with_suffix(".plain.tif")
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_TIFF_INTERNAL_MASK=True), warnings.catch_warnings():
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, GDAL_TIFF_INTERNAL_MASK=True), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with open_geotiff(source) as dataset:
             grid = _grid(dataset, source.name, crs)
@@ -225,7 +227,7 @@ def _optimise(plain: Path, target: Path, overviews: str, report: Report) -> None
 
     def work() -> None:
         try:
-            with rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
+            with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
                 copy(plain, target, driver="COG", compress="zstd", level=9, predictor="yes", blocksize=BLOCK,
                      overview_resampling=overviews, bigtiff="if_safer", num_threads=2)
         except (RasterioError, CPLE_BaseError, OSError) as error:

@@ -141,10 +141,10 @@ def told(error: ScarpError) -> dict[str, str]:
 
 
 def end(project: Path, name: str) -> None:
-    """Forget a file; one that was uploaded is removed."""
-    each = find(project, name)
-    if each.ours:
-        each.file.unlink(missing_ok=True)
+    """Forget a file, if it is still there; one that was uploaded is removed."""
+    for each in records(project):
+        if each.id == name and each.ours:
+            each.file.unlink(missing_ok=True)
     (project / "incoming" / f"{name}.json").unlink(missing_ok=True)
 
 
