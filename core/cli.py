@@ -67,17 +67,16 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument("--progress-file", type=Path, help="write progress there as JSON, about twice a second")
     bring.set_defaults(run=_import)
 
-    bring = commands.add_parser("import", help="bring rasters and outlines into a project")
-    bring.add_argument("files", nargs="*", type=Path, help="GeoTIFF, GeoPackage, GeoJSON or zipped Shapefile")
-    bring.add_argument("--project", type=Path, required=True, help="folder of the project; made when there is none")
-    bring.add_argument("--crs", default="", help="for rasters that name none, such as EPSG:32648")
-    bring.add_argument("--incoming", nargs="*", default=[], metavar="ID", help="files that wait in the project")
-    bring.add_argument("--progress-file", type=Path, help="write progress there as JSON, about twice a second")
-    bring.set_defaults(run=_import)
-
     models = commands.add_parser("models", help="list the models")
     models.add_argument("--models", type=Path, help="folder of models")
+    models.add_argument("--networks", action="store_true", help="count the networks' weights and operations instead")
     models.set_defaults(run=_models)
+
+    weights = commands.add_parser("convert-weights", help="make encoder weights of an ImageNet checkpoint")
+    weights.add_argument("checkpoint", type=Path, help="a .pth file that torchvision publishes")
+    weights.add_argument("--architecture", required=True, help="resnet50, vgg16 or vgg16_bn")
+    weights.add_argument("--out", type=Path, required=True, help="a .safetensors file")
+    weights.set_defaults(run=_convert_weights)
 
     demo = commands.add_parser("demo", help="make the demo project and run detection on it")
     demo.add_argument("folder", type=Path)
@@ -209,31 +208,8 @@ def _check(options: argparse.Namespace) -> None:
     for finding in findings:
         print(f"{finding.level:8} {finding.what:12} {finding.found}{'. ' if finding.meaning else ''}{finding.meaning}")
     if estimate:
-        print(f"estimate {'':12} {estimate.windows} windows, about {estimate.seconds:,.0f} s, "
-              f"{estimate.memory_mb:,.0f} MB of memory, {estimate.disk_mb:,.0f} MB of disk ({estimate.engine})")
-
-
-def _import(options: argparse.Namespace) -> None:
-    from core import incoming  # noqa: PLC0415
-    from core.intake import bring_in  # noqa: PLC0415
-    from core.project import create  # noqa: PLC0415
-
-    if not (options.project / "project.json").exists():
-        create(options.project, options.project.resolve().name)
-    folder = options.project.resolve()
-    names = [incoming.add(folder, file.name, file.resolve(), ours=False).id for file in options.files]
-    layers, errors = bring_in(folder, [*names, *options.incoming],
-                              _reporter(options.progress_file, "import"), crs=options.crs)
-    for name in names:
-        incoming.end(folder, name)
-    for layer in layers:
-        print(f"{layer.source}: {layer.role}, in {layer.path}")
-        for field, why in layer.guesses:
-            print(f"  guessed {field}: {dict(layer.bands) if field == 'bands' else getattr(layer, field)} ({why})")
-    for error in errors[:-1]:
-        print(f"error: {error}", file=sys.stderr)
-    if errors:
-        raise errors[-1]
+        print(f"estimate {'':12} about {estimate.seconds:,.0f} s, "
+              f"{estimate.memory_mb:,.0f} MB of memory, {estimate.disk_mb:,.0f} MB of disk")
 
 
 def _import(options: argparse.Namespace) -> None:
@@ -260,13 +236,27 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _models(options: argparse.Namespace) -> None:
+    from core.nets.cost import costs  # noqa: PLC0415
     from core.registry import list_models  # noqa: PLC0415
 
+    if options.networks:
+        for one in costs():
+            arguments = ", ".join(f"{name} {value}" for name, value in one.arguments.items())
+            print(f"{one.architecture:16} {arguments:40} {one.parameters / 1e6:7.2f} million weights "
+                  f"{one.gflop:7.1f} GFLOP")
+        return
     for card in list_models(options.models):
         low, high = card.gsd_range_m
         state = "" if card.has_weights else f"  [no weights: scarp train {card.name} --data DIR]"
         print(f"{card.name:16} {card.title}; {', '.join(card.classes.names)}; {low:g} to {high:g} m{state}")
         print(f"{'':16} {card.summary}")
+
+
+def _convert_weights(options: argparse.Namespace) -> None:
+    from core.convert import convert_weights  # noqa: PLC0415
+
+    count = convert_weights(options.checkpoint, options.architecture, options.out)
+    print(f"{count / 1e6:.1f} million weights of {options.architecture} are in {options.out}")
 
 
 def _demo(options: argparse.Namespace) -> None:

@@ -26,9 +26,6 @@ log = logging.getLogger(__name__)
 SHORT = frozenset({"import"})
 """Kinds that a person waits for: they neither wait for a place in the queue nor take one."""
 
-SHORT = frozenset({"import"})
-"""Kinds that a person waits for: they neither wait for a place in the queue nor take one."""
-
 
 def limit() -> int:
     """Return how many jobs run at once: SCARP_JOBS, or one.
@@ -57,13 +54,6 @@ def standing(root: Path) -> tuple[list[Job], list[Job]]:
     waiting = [job for job in found if job.state is State.QUEUED]
     return ([job for job in found if job.state in WORKING],
             sorted(waiting, key=lambda job: (job.queued, job.project.name, job.id)))
-
-
-def _next(active: Sequence[Job], waiting: Sequence[Job]) -> list[Job]:
-    """Return the waiting jobs whose turn it is; short ones go beside the others."""
-    short = [job for job in waiting if job.kind in SHORT]
-    free = limit() - sum(job.kind not in SHORT for job in active)
-    return short + [job for job in waiting if job.kind not in SHORT][:max(0, free)]
 
 
 def _next(active: Sequence[Job], waiting: Sequence[Job]) -> list[Job]:

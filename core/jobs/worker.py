@@ -64,7 +64,6 @@ def _run(job: Job, pipe: int, asked: list[float]) -> int:
         return 127
     _tell(pipe, str(command.pid).encode())
     if job.kind not in SHORT:
-        if job.kind not in SHORT:
         _step_back(command.pid)
     told = False
     while (code := command.poll()) is None:
