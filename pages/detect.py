@@ -3,14 +3,17 @@
 import streamlit as st
 
 from ui import state
-from ui.detect_panel import detect_panel
+from ui.detect_job import followed_job, job_panel, preview_of, settle, watch
+from ui.detect_layers import detect_layers
+from ui.detect_panel import detect_panel, keep_choices
 from ui.empty import no_project
+from ui.landslides_figures import figures_panel
 from ui.landslides_panel import landslides_panel
-from ui.layers import bounds_of, map_layers
+from ui.layers import bounds_of
 from ui.map.component import area_from_map, draw_map, picked_from_map
-from ui.project_head import project_head
+from ui.outlines import shown_outlines
 
-TABS = ("Detect", "Landslides")
+TABS = ("Detect", "Landslides", "Figures")
 
 
 def on_pick() -> None:
@@ -31,18 +34,26 @@ def on_area() -> None:
     state.set_area(project, area_from_map())
 
 
+keep_choices()
+job = settle(project, followed_job(project))
 run = state.current_run(project)
+shown = shown_outlines(run) if run else None
 with st.sidebar:
-    project_head(project)
     st.session_state[state.TAB] = st.session_state.pop(state.NEXT_TAB, None) or state.get(state.TAB, TABS[0])
     tab = st.segmented_control("Panel", TABS, key=state.TAB, required=True, width="stretch",
                                label_visibility="collapsed")
-    if tab == "Detect":
+    if tab == "Detect" and job:
+        job_panel(project, job)
+    elif tab == "Detect":
         detect_panel(project)
     else:
-        landslides_panel(project, run)
+        (landslides_panel if tab == "Landslides" else figures_panel)(project, run, shown)
+        if job and job.active:
+            watch(project, job)
+    following = job if tab == "Detect" else None
     with st.spinner("Preparing the layers ..."):
-        layers = map_layers(project, run)
+        layers = detect_layers(project, None if following and following.active else run, shown,
+                               preview_of(project, following))
 
 draw_map(project=project.id, bounds=bounds_of(project.path(project.of("image")[0])), layers=layers,
          area=state.current_area(project), selected=state.get(state.SELECTED), fly=state.get(state.FLY),

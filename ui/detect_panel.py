@@ -1,48 +1,48 @@
-"""The panel that starts a detection and follows it."""
+"""The panel that starts a detection: where, from what, with which model; then what it will take, and the button."""
 
 import streamlit as st
 
-from core.jobs import State, jobs, submit_detect
-from core.project import Project
-from core.registry import ModelCard, list_models
+from core.engines import ENGINES
+from core.errors import ScarpError
+from core.project import Layer, Project
+from core.registry import ModelCard
+from core.request import Request
 from core.vectors import area_m2
 from ui import html, state
-from ui.job_card import job_card, live_job
+from ui.detect_estimate import estimate
+from ui.models import choose_model
 from ui.outlines import size
 from ui.settings import models_root
-from ui.words import errors_in_words
+from ui.words import errors_in_words, say
 
-ENGINES = {"auto": "Automatic", "openvino": "OpenVINO", "torch": "PyTorch"}
+_ENGINES = {"auto": "Automatic", "openvino": "OpenVINO", "torch": "PyTorch"}
+_WINDOWS = (None, 512, 768, 1024, 1408)
+
+
+def keep_choices() -> None:
+    """Let what is chosen in this panel outlive a look at another: Streamlit forgets what it does not show."""
+    for key, value in st.session_state.items():
+        if str(key).startswith("detect-"):
+            st.session_state[key] = value
 
 
 def detect_panel(project: Project) -> None:
-    """Choose area, image, model and engine; run; follow."""
+    """Choose area, image, elevation and model; see what it takes; start."""
     _area(project)
-    images = project.of("image")
-    image = images[0]
-    if len(images) > 1:
-        image = st.selectbox("Image", images, format_func=lambda layer: layer.title)
-    card = _model()
-    with st.expander("More settings", icon=":material/tune:"):
-        engine = st.selectbox("Engine", list(ENGINES), format_func=ENGINES.get,
-                              help="What the network runs on. Automatic takes the fastest that this computer has.")
-        dem = next(iter(project.of("dem")), None)
-        use_dem = bool(dem) and st.toggle("Use elevation", value=True, help="Slope and aspect beside the image.")
-    job = next(iter(jobs(project.folder / "jobs")), None)
-    busy = bool(job and job.active)
-    if st.button("Detect landslides", type="primary", icon=":material/radar:", width="stretch",
-                 disabled=busy or card is None or not card.has_weights):
+    image = _layer("Image", project.of("image"), "detect-image")
+    dem = _layer("Elevation", [*project.of("dem"), None], "detect-dem") if project.of("dem") else None
+    card = choose_model()
+    request, ready = None, False
+    if card and image:
+        request = _settings(project, card, image, dem)
+        try:
+            ready = estimate(project, request)
+        except ScarpError as error:
+            say(error)
+    if st.button("Detect landslides", type="primary", icon=":material/radar:", width="stretch", disabled=not ready):
         with errors_in_words():
-            drawn = state.current_area(project)
-            submit_detect(
-                project.folder, out=project.new_run(), image=project.path(image), model=card.name, engine=engine,
-                dem=project.path(dem) if use_dem else None, area=project.save_area(drawn) if drawn else None,
-                models=models_root(), title=f"{card.title}, {image.title[:1].lower()}{image.title[1:]}")
+            state.show_job(request.submit(project, models_root()).id)
             st.rerun()
-    if busy:
-        live_job(job)
-    elif job and job.state is not State.DONE:  # what it made is in the other panel
-        job_card(job)
 
 
 def _area(project: Project) -> None:
@@ -58,17 +58,31 @@ def _area(project: Project) -> None:
         st.rerun()
 
 
-def _model() -> ModelCard | None:
-    cards = list_models(models_root())
-    if not cards:
-        html.empty("No models here", "Put a model's folder into models/, or train one with: scarp train.")
-        return None
-    card = st.selectbox("Model", cards,
-                        format_func=lambda each: each.title if each.has_weights else f"{each.title} (no weights)")
-    low, high = card.gsd_range_m
-    classes = len(card.classes.names)
-    html.note(f"{classes} classes, trained at {low:g} to {high:g} m a pixel. {card.summary}".strip())
-    if not card.has_weights:
-        html.empty("It has no weights yet", f"Train it with: scarp train {card.name} --data DIR. Or put its "
-                   f"{card.weights.name} into models/{card.name}.")
-    return card
+def _layer(label: str, layers: list[Layer | None], key: str) -> Layer | None:
+    """Choose a layer by its id; the first is taken unless another is chosen."""
+    known = {layer.id if layer else "": layer for layer in layers}
+    if st.session_state.get(key) not in known:
+        st.session_state.pop(key, None)
+    if len(known) == 1:
+        return layers[0]
+    return known[st.selectbox(label, list(known), key=key, format_func=lambda name: _name(known[name]))]
+
+
+def _name(layer: Layer | None) -> str:
+    if layer is None:
+        return "Without"
+    return f"{layer.title}, {layer.date}" if layer.date else layer.title
+
+
+def _settings(project: Project, card: ModelCard, image: Layer, dem: Layer | None) -> Request:
+    """Show what is seldom changed, and return the whole request."""
+    with st.expander("More settings", icon=":material/tune:"):
+        threshold = st.slider("Threshold", 0.02, 0.98, card.threshold, 0.01, key=f"detect-threshold-{card.name}",
+                              help="Landslide probability from which a pixel counts. It can be changed afterwards.")
+        smallest = st.number_input("Smallest landslide, m²", 0.0, 1e6, 50.0, 50.0, "%.0f", key="detect-smallest")
+        engine = st.selectbox("Engine", ENGINES, format_func=lambda name: _ENGINES.get(name, name), key="detect-engine",
+                              help="What the network runs on. Automatic takes the fastest that this computer has.")
+        window = st.selectbox("Window", _WINDOWS, format_func=lambda side: f"{side} px" if side else "Automatic",
+                              key="detect-window", help="Smaller windows need less memory and take longer.")
+    return Request(image, card, dem, state.current_area(project), engine, threshold, smallest, window,
+                   min(320, window // 4) if window else 320)

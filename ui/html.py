@@ -37,5 +37,30 @@ def empty(heading: str, text: str) -> None:
     st.html(f'<div class="scarp-empty"><b>{escape(heading)}</b>{escape(text)}</div>')
 
 
+def alert(heading: str, text: str) -> None:
+    """Say what may spoil a result."""
+    st.html(f'<div class="scarp-alert"><b>{escape(heading)}</b>{escape(text)}</div>')
+
+
+def off(heading: str, text: str) -> None:
+    """Name something that cannot be used here, and why."""
+    st.html(f'<div class="scarp-off"><b>{escape(heading)}</b>{escape(text)}</div>')
+
+
+def blank(heading: str, text: str) -> None:
+    """Show a place where a picture will be."""
+    st.html(f'<div class="scarp-blank"><div><b>{escape(heading)}</b>{escape(text)}</div></div>')
+
+
+def picture(address: str, what: str) -> None:
+    """Show a picture of this server's, as wide as there is room."""
+    st.html(f'<img class="scarp-picture" src="{escape(address)}" alt="{escape(what)}">')
+
+
+def button(label: str, address: str) -> None:
+    """Show a link to a file as a button; the browser saves what it leads to."""
+    st.html(f'<a class="scarp-button" href="{escape(address)}" download>{escape(label)}</a>')
+
+
 def _pairs(values: Mapping[str, str]) -> str:
     return "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in values.items())

@@ -1,56 +1,69 @@
-"""The panel of results: a detection, its landslides as a table, and the attributes of the selected one."""
-
-from pathlib import Path
+"""The panel of results: a detection, its threshold, its landslides as a table, and the selected one."""
 
 import pandas as pd
 import streamlit as st
 
 from core.project import Project, Run
+from core.statistics import summarise
 from ui import html, state
-from ui.outlines import facts_of, size, table_of
+from ui.landslides_downloads import downloads
+from ui.landslides_runs import another_model, run_head
+from ui.landslides_threshold import threshold
+from ui.outlines import Shown, facts_of, size, table_in
+
+_PROBABILITY = st.column_config.ProgressColumn("Probability", format="%.2f", min_value=0, max_value=1, width=104)
+COLUMNS = {
+    "id": st.column_config.NumberColumn("No.", width=44),
+    "area_m2": st.column_config.NumberColumn("Area, m²", format="localized", width=76),
+    "probability_mean": _PROBABILITY,
+    "slope_mean_deg": st.column_config.NumberColumn("Slope", format="%.0f°", width=54),
+    "drop_m": st.column_config.NumberColumn("Drop, m", format="%.0f", width=64),
+    "length_m": st.column_config.NumberColumn("Length, m", format="%.0f", width=76),
+    "width_m": st.column_config.NumberColumn("Width, m", format="%.0f", width=72),
+    "elevation_max_m": st.column_config.NumberColumn("Top, m", format="%.0f", width=64),
+}
+"""What the table shows, in this order; the first fit the panel, the rest shows when the table is made large."""
 
 
-def landslides_panel(project: Project, run: Run | None) -> None:
-    """Show what a detection found."""
-    if run is None:
+def landslides_panel(project: Project, run: Run | None, shown: Shown | None) -> None:
+    """Show what a detection found, and what can be done with it."""
+    if run is None or shown is None:
         html.empty("No detection yet",
                    "Run one in the Detect panel: its landslides are listed here and drawn on the map.")
         return
-    _picker(project, run)
-    table = table_of(run)
+    run_head(project, run)
+    table = table_in(shown.path)
+    if table is not None and not table.empty:
+        key_figures(run, table)
+    threshold(project, run, shown, None if table is None else len(table))
     if table is None or table.empty:
-        html.empty("No landslides found", "In this area the model saw none. Try another area or another model.")
-        return
-    html.figures({"Landslides": f"{len(table):,}", "Total area": size(table["area_m2"].sum()),
-                  "Largest": size(table["area_m2"].max())})
-    _table(run, table)
+        html.empty("No landslides found", "In this area the model saw none. Try a lower threshold, or another model.")
+    else:
+        _table(run, shown, table)
+        _selected(table, measured=not shown.redrawn)
+    _caveats(run)
+    with st.container(horizontal=True):
+        downloads(project, run)
+        another_model(project, run)
+
+
+def key_figures(run: Run, table: pd.DataFrame) -> None:
+    """Show how many, how large and how dense."""
+    figures = summarise(table["area_m2"], run.about.get("observed_m2"))
+    third = {"Per km²": f"{figures.per_km2:,.1f}"} if figures.per_km2 is not None else {
+        "Largest": size(figures.largest_m2)}
+    html.figures({"Landslides": f"{figures.count:,}", "Total area": size(figures.total_m2), **third})
+
+
+def _selected(table: pd.DataFrame, *, measured: bool) -> None:
     chosen = table[table["id"] == state.get(state.SELECTED)]
     if chosen.empty:
         html.note("Click an outline on the map, or a row, to read its attributes.")
-    else:
-        with st.container(border=True, key="selected"):
-            html.title("Selected", f"Landslide {state.get(state.SELECTED)}")
-            html.facts(facts_of(chosen.iloc[0]))
-    _caveats(run)
-    _download(run.folder / "landslides.gpkg", f"{project.id}-{run.id}.gpkg")
-
-
-def _picker(project: Project, run: Run) -> None:
-    runs = project.runs()
-    if len(runs) < 2:
         return
-    names = {each.id: f"{each.model}, {_when(each.id)}" for each in runs}
-    chosen = st.selectbox("Detection", list(names), index=list(names).index(run.id), format_func=names.get)
-    if chosen != run.id:
-        state.show_run(chosen)
-        st.rerun()
-
-
-def _when(run: str) -> str:
-    try:
-        return f"{pd.to_datetime(run[:15], format='%Y%m%d-%H%M%S'):%d %b %Y %H:%M} UTC"
-    except ValueError:
-        return run
+    with st.container(border=True, key="selected"):
+        html.title("Selected", f"Landslide {state.get(state.SELECTED)}",
+                   "" if measured else "Slope and drop are measured when the outlines are kept.")
+        html.facts(facts_of(chosen.iloc[0], measured=measured))
 
 
 def _caveats(run: Run) -> None:
@@ -62,9 +75,9 @@ def _caveats(run: Run) -> None:
         html.note(" ".join(said))
 
 
-def _table(run: Run, table: pd.DataFrame) -> None:
+def _table(run: Run, shown: Shown, table: pd.DataFrame) -> None:
     """Show the landslides; a row that is clicked is selected on the map and the other way round."""
-    key = f"table-{run.id}-{state.get(state.TURN, 0)}"
+    key = f"table-{shown.path.parent.parent.name}-{shown.path.stem}-{run.id}-{state.get(state.TURN, 0)}"
 
     def on_row() -> None:
         chosen = st.session_state[key]["selection"]
@@ -76,17 +89,7 @@ def _table(run: Run, table: pd.DataFrame) -> None:
             state.select(int(row["id"]), tuple(float(row[side]) for side in ("west", "south", "east", "north")))
 
     at = table.index[table["id"] == state.get(state.SELECTED)]
-    columns = {"id": st.column_config.NumberColumn("No.", width=44),
-               "area_m2": st.column_config.NumberColumn("Area, m²", format="localized", width=76),
-               "probability_mean": st.column_config.ProgressColumn(
-                   "Probability", format="%.2f", min_value=0, max_value=1, width=104),
-               "slope_mean_deg": st.column_config.NumberColumn("Slope", format="%.0f°", width=54)}
-    present = [name for name in columns if name in table]
+    present = [name for name in COLUMNS if name in table and table[name].notna().any()]
     st.dataframe(table[present].round({"area_m2": 0}), hide_index=True, height=212, key=key, placeholder="",
-                 on_select=on_row, selection_mode=["single-row", "single-cell"], column_config=columns, width="stretch",
+                 on_select=on_row, selection_mode=["single-row", "single-cell"], column_config=COLUMNS, width="stretch",
                  selection_default={"selection": {"rows": [int(at[0])]}} if len(at) else None)
-
-
-def _download(path: Path, name: str) -> None:
-    st.download_button("Download outlines (GeoPackage)", path.read_bytes, file_name=name, icon=":material/download:",
-                       mime="application/geopackage+sqlite3", on_click="ignore", width="stretch")

@@ -1,0 +1,69 @@
+"""The slider that draws a detection's outlines at another threshold, and keeps them as a detection of their own."""
+
+import streamlit as st
+
+from core.project import Project, Run
+from core.redraw import Cut, keep
+from core.request import again
+from ui import html, state
+from ui.models import card_of
+from ui.outlines import Shown, cut_key, refine
+from ui.words import errors_in_words
+
+_STEP = 0.01
+
+
+def threshold(project: Project, run: Run, shown: Shown, count: int | None) -> None:
+    """Choose threshold and smallest area; a detection whose record does not say its own has no slider."""
+    if shown.own is None:
+        return
+    sliding, typing = f"threshold-{run.id}", f"smallest-{run.id}"
+    st.session_state.setdefault(sliding, shown.cut.threshold)
+    st.session_state.setdefault(typing, shown.cut.min_area_m2)
+
+    def on_change() -> None:
+        st.session_state[cut_key(run)] = Cut(st.session_state[sliding], st.session_state[typing])
+        state.select(None)
+
+    def back() -> None:
+        for name in (cut_key(run), sliding, typing):
+            st.session_state.pop(name, None)
+        state.select(None)
+
+    left, right = st.columns([5, 3], gap="medium")
+    left.slider("Threshold", 0.02, 0.98, step=_STEP, key=sliding, on_change=on_change,
+                help="Landslide probability from which a pixel counts. Lower finds more and is wrong more often.")
+    right.number_input("Smallest, m²", 0.0, 1e6, step=50.0, format="%.0f", key=typing, on_change=on_change)
+    if not shown.redrawn:
+        return
+    found = "none" if count == 0 else f"{count:,}"
+    html.note(f"Drawn at threshold {shown.cut.threshold:.2f}: {found} instead of "
+              f"{run.about.get('landslides', 'those')} at {shown.own.threshold:.2f}."
+              + ("" if shown.exact else " A first look; every pixel is being drawn."))
+    if not shown.exact:
+        _refine(run, shown.cut)
+    with st.container(horizontal=True):
+        if st.button("Keep these outlines", icon=":material/bookmark_add:", disabled=not shown.exact,
+                     help="Measured in full and kept as a detection of their own. The first one stays."):
+            _keep(project, run, shown.cut, count or 0)
+        st.button("Back", icon=":material/undo:", on_click=back,
+                  help=f"To the detection's own, at {shown.own.threshold:.2f}.")
+
+
+@st.fragment(run_every=0.3)
+def _refine(run: Run, cut: Cut) -> None:
+    """Wait for the outlines from every pixel; they are shown as soon as they are there."""
+    work = refine(run, cut)
+    if work.done() and not work.cancelled():
+        with errors_in_words():
+            work.result()
+            st.rerun()
+
+
+def _keep(project: Project, run: Run, cut: Cut, count: int) -> None:
+    with errors_in_words():
+        out, bar = project.new_run(), st.progress(0.0, "Measuring ...")
+        keep(run.folder, out, cut, again(project, run, card_of(run)).scene(project),
+             lambda done: bar.progress(min(1.0, done / max(count, 1)), f"Measuring {done} of {count}"))
+        state.show_run(out.name)
+        st.rerun()
