@@ -22,6 +22,7 @@ from rasterio.errors import RasterioError
 from rasterio.shutil import copy as raster_copy
 from rasterio.windows import Window
 
+from core import speeds
 from core.config import CLASS_NODATA, PROBABILITY_NODATA, PROBABILITY_SCALE, ClassScheme
 from core.errors import CancelledError, InputError, ScarpError, StorageError
 from core.export import OutlineRecord, write_outlines
@@ -139,6 +140,8 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
             classes, probability = work / "classes.raw.tif", work / "probability.raw.tif"
             counts = _write_bands(classes, probability, grid, predict(scene, prepared, plan, work, meter.step))
             clock.lap("predict_s")
+            if prepared.busy.seconds > 3:
+                speeds.remember(card.sha256, settings.engine, prepared.busy.seconds, prepared.busy.work)
             report(Progress("write", meter.total, meter.total, meter.speed, None, "writing maps"))
             _publishable(classes, work / "classes.tif", "nearest", _palette(card.classes))
             _publishable(probability, work / "probability.tif", "average", None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,17 +11,13 @@ import numpy as np
 from rasterio.windows import Window
 
 from core.detect import DetectSettings
-from core.engines import choose
-from core.grid import Grid
+from core.estimate import Estimate, estimate
 from core.raster import grid_of, read_on
-from core.registry import ModelCard, find_model, load_network
+from core.registry import ModelCard, find_model
 from core.scene import Scene
 
 SAMPLE_SIDE = 256
 SAMPLES = 100
-BASE_MEMORY_MB = 900
-WINDOW_BYTES_A_PIXEL = 700
-"""Measured: networks, GDAL and Python take about 0.9 GB, and a window's layers about 700 bytes a pixel."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +37,6 @@ class Finding:
     meaning: str = ""
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """What the detection will take: windows, seconds, and megabytes of memory and disk."""
-
-    windows: int
-    seconds: float
-    memory_mb: float
-    disk_mb: float
-    engine: str
-
-
 def check(settings: DetectSettings) -> tuple[list[Finding], Estimate | None]:
     """Look at the inputs of a detection and time one window.
 
@@ -70,12 +54,12 @@ def check(settings: DetectSettings) -> tuple[list[Finding], Estimate | None]:
         if not card.has_weights:
             findings.append(Finding("warning", "Model", f"{card.title} has no weights", "Train it first."))
             return findings, None
-        estimate = _estimate(settings, scene, card, valid)
+        cost = estimate(settings, scene, card, valid)
     free = shutil.disk_usage(_existing(settings)).free / 1e6
-    if free < estimate.disk_mb:
-        findings.append(Finding("warning", "Disk", f"{free:,.0f} MB free, about {estimate.disk_mb:,.0f} MB needed",
+    if free < cost.disk_mb:
+        findings.append(Finding("warning", "Disk", f"{free:,.0f} MB free, about {cost.disk_mb:,.0f} MB needed",
                                 "Free some space or choose another folder."))
-    return findings, estimate
+    return findings, cost
 
 
 def _existing(settings: DetectSettings) -> Path:
@@ -162,24 +146,3 @@ def _terrain(scene: Scene, card: ModelCard, share: float) -> list[Finding]:
                                 f"{share:.0%} of the observed ground",
                                 "Elsewhere the network is told that terrain is absent."))
     return findings
-
-
-def _estimate(settings: DetectSettings, scene: Scene, card: ModelCard, valid: float) -> Estimate:
-    tiling = settings.tiling
-    engine = choose(settings.engine, load_network(card), tiling.size, temperature=card.temperature, key=card.sha256)
-    grid: Grid = scene.grid
-    centre = Window((grid.width - tiling.size) // 2, (grid.height - tiling.size) // 2, tiling.size, tiling.size)
-    started = time.monotonic()
-    stack = scene.read(centre)
-    read_s = time.monotonic() - started
-    engine.predict(stack.image[None], stack.topography[None])
-    started = time.monotonic()
-    engine.predict(stack.image[None], stack.topography[None])
-    window_s = max(time.monotonic() - started, read_s)
-    windows = int(np.ceil(scene.part.width / tiling.core) * np.ceil(scene.part.height / tiling.core))
-    busy = windows * min(1.0, valid + 0.1 * (0 < valid < 1))
-    pixels = scene.part.width * scene.part.height
-    kept = (tiling.core + 2 * tiling.blend) ** 2 * 4 * len(card.classes.names)
-    row = np.ceil(scene.part.width / tiling.core)
-    return Estimate(windows, busy * window_s * 1.3 + 2, BASE_MEMORY_MB + tiling.size**2 * WINDOW_BYTES_A_PIXEL / 1e6,
-                    (3 * pixels + 3 * row * kept) / 1e6, engine.name)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rasterio.windows import Window
 from torch import nn
 
-from core.inference.cuts import Cuts
-from core.inference.parts import Parts
+from core.inference.cuts import CELL_PX, COST, Cuts
+from core.inference.parts import Parts, compile_near
 from core.inference.plan import Block, Decide, Done, Plan, Step, decide
 from core.inference.staged import StagedPass
 from core.inference.windowed import Whole, WindowedPass
@@ -20,7 +20,7 @@ from core.windows import Tiling
 if TYPE_CHECKING:
     from core.scene import Scene
 
-__all__ = ["Cuts", "Parts", "Plan", "Step", "Whole", "decide", "predict", "prepare"]
+__all__ = ["CELL_PX", "COST", "Cuts", "Parts", "Plan", "Step", "Whole", "compile_near", "decide", "predict", "prepare"]
 
 
 def prepare(network: nn.Module, part: Window, *, tiling: Tiling | None = None, temperature: float = 1.0,

@@ -15,15 +15,17 @@ class Busy:
 
     Attributes:
         seconds: So far.
+        work: What was done, in pixels that go through the whole network.
     """
 
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self.seconds = self.work = 0.0
         self._lock, self._running, self._since = Lock(), 0, 0.0
 
-    def watch(self, future: Future[Result]) -> Future[Result]:
+    def watch(self, future: Future[Result], work: float) -> Future[Result]:
         """Count a run that has just been handed over."""
         with self._lock:
+            self.work += work
             if self._running == 0:
                 self._since = time.monotonic()
             self._running += 1

@@ -15,8 +15,8 @@ CORE_PX, FAR_CORES = 1024, 3
 """Side of the cores that near and decode work on, and how many of them far takes at once each way at most; measured:
 see docs/benchmarks.md."""
 
-COST = {"near": 1.0, "far": 1.0, "decode": 2.5}
-"""What a pixel costs in each part, roughly, for the time left."""
+COST = {"near": 1.0, "far": 1.0, "decode": 1.0}
+"""What a pixel costs in each part, halos included, roughly: for progress and the time left."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,13 @@ class Cuts:
         return {"near": COST["near"] * (self.core + 2 * self.near) ** 2,
                 "far": COST["far"] * (self.core * self.cores + 2 * self.ring) ** 2,
                 "decode": COST["decode"] * (self.core + 2 * self.decode) ** 2}
+
+    @property
+    def work(self) -> float:
+        """What the whole mapped part costs, in pixels that go through all three parts."""
+        parts, cores = self.costs(), self.cores**2
+        windows = -(-self.rows // self.cores) * -(-self.columns // self.cores)
+        return windows * (cores * (parts["near"] + parts["decode"]) + parts["far"]) / sum(COST.values())
 
     @property
     def redundancy(self) -> float:

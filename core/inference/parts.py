@@ -59,29 +59,23 @@ class Parts:
     def __init__(self, network: Staged, cuts: Cuts, *, temperature: float = 1.0, engine: str = "auto",
                  key: str = "") -> None:
         self.cuts, self.busy = cuts, Busy()
-        near = _Near(network)
-        topography = max(len(network.topography_channels), 1)
+        near, topography = _Near(network), max(len(network.topography_channels), 1)
         side = 2 * (cuts.near + CELL_PX)
         with torch.inference_mode():
             nothing = near(torch.zeros(1, 3, side, side), torch.zeros(1, topography, side, side))
         self.strides = [side // f.shape[-1] for f in nothing]
         self.empty = [f[0, :, f.shape[-2] // 2, f.shape[-1] // 2, None, None].numpy() for f in nothing]
         self.at16 = [k for k, stride in enumerate(self.strides) if stride == CELL_PX]
-        key = f"{key}-{temperature:g}" if key else ""
-
-        def graph(part: str, module: nn.Module, shapes: list[tuple[int, ...]]) -> Graph[Any]:
-            return compile_graph(module.eval(), shapes, engine=engine, key=f"{key}-{part}" if key else "")
-
-        side = cuts.core + 2 * cuts.near
-        self.near = graph("near", near, [(1, 3, side, side), (1, topography, side, side)])
-        cells = (cuts.core * cuts.cores + 2 * cuts.ring) // CELL_PX
-        self.far = graph("far", _Far(network), [(1, len(self.empty[k]), cells, cells) for k in self.at16])
         with torch.inference_mode():
             context = network.far(*(nothing[k] for k in self.at16)).shape[1]
+        self.near = compile_near(network, cuts, engine=engine, key=key)
+        cells = (cuts.core * cuts.cores + 2 * cuts.ring) // CELL_PX
+        self.far = compile_graph(_Far(network).eval(), [(1, len(self.empty[k]), cells, cells) for k in self.at16],
+                                 engine=engine, key=key)
         side = cuts.core + 2 * cuts.decode
-        self.decode = graph("decode", _Decode(network, temperature), [
+        self.decode = compile_graph(_Decode(network, temperature).eval(), [
             (1, context, side // CELL_PX, side // CELL_PX), (1, len(self.empty[1]), side // 8, side // 8),
-            (1, len(self.empty[0]), side // 4, side // 4)])
+            (1, len(self.empty[0]), side // 4, side // 4)], engine=engine, key=f"{key}-{temperature:g}" if key else "")
 
     @property
     def graphs(self) -> list[Graph[Any]]:
@@ -96,3 +90,10 @@ class Parts:
     def total(self, part: Window) -> float:
         """Return what all steps over a part cost together: a unit for each far window."""
         return float(-(-self.cuts.rows // self.cuts.cores) * -(-self.cuts.columns // self.cuts.cores))
+
+
+def compile_near(network: Staged, cuts: Cuts, *, engine: str, key: str) -> Graph[Any]:
+    """Return the first part of a network, compiled for one way to cut a scene."""
+    side, topography = cuts.core + 2 * cuts.near, max(len(network.topography_channels), 1)
+    shapes = [(1, 3, side, side), (1, topography, side, side)]
+    return compile_graph(_Near(network).eval(), shapes, engine=engine, key=key)

@@ -23,7 +23,7 @@ from rasterio.windows import Window
 
 from core.config import CLASS_NODATA
 from core.engines import Graph
-from core.inference.cuts import CELL_PX
+from core.inference.cuts import CELL_PX, COST
 from core.inference.parts import Parts
 from core.inference.plan import Array, Block, Decide, Done, Plan, Step, clipped, save
 from core.scene import Scene, Stack
@@ -161,7 +161,8 @@ class StagedPass:
         """Give the engine work; while it is busy, store what is finished."""
         while len(running := [future for _, future in self.pending if not future.done()]) >= graph.slots:
             wait(running, return_when=FIRST_COMPLETED)
-        self.pending.append((task, self.network.busy.watch(graph.submit(*inputs))))
+        work = self.costs[task.kind] / sum(COST.values())
+        self.pending.append((task, self.network.busy.watch(graph.submit(*inputs), work)))
         while self.pending and self.pending[0][1].done():
             self.store(*self.pending.popleft())
 

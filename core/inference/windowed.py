@@ -123,7 +123,8 @@ class WindowedPass:
                             self.done(Step(1.0))
                             continue
                         graph = self.network.graph
-                        run = self.network.busy.watch(graph.submit(stack.image[None], stack.topography[None]))
+                        run = self.network.busy.watch(graph.submit(stack.image[None], stack.topography[None]),
+                                                      float(self.tiling.size**2))
                         busy.append((cell, stack, run))
                         while len(busy) > graph.slots:
                             self._keep(*busy.popleft())
