@@ -9,13 +9,16 @@ from __future__ import annotations
 import base64
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import rasterio
-from localtileserver.tiler import get_tile  # type: ignore[import-untyped]
+from localtileserver.tiler import get_part, get_tile  # type: ignore[import-untyped]
+from rasterio.io import DatasetReader
+from rasterio.warp import transform_bounds
 from rio_tiler.errors import RioTilerError, TileOutsideBounds
 from rio_tiler.io import Reader
 from rio_tiler.reader import Options
@@ -41,6 +44,7 @@ GDAL_ENVIRONMENT = {
 """For the server's process, set before GDAL starts: no drivers that reach a network, no sidecar files."""
 
 MAX_ZOOM = 24
+Bounds = tuple[float, float, float, float]
 _TILE = re.compile(rf"/(?P<token>{PATTERN})(?:/(?P<choice>[a-z0-9]{{1,12}}-[a-z]{{1,12}}))?"
                    r"/(?P<z>\d{1,2})/(?P<x>\d{1,8})/(?P<y>\d{1,8})\.(?P<kind>png|webp)")
 _VECTOR = re.compile(rf"/(?P<token>{PATTERN})\.geojson")
@@ -96,16 +100,38 @@ def draw_tile(raster: Path, style: Style, z: int, x: int, y: int, kind: str = "p
     Raises:
         rasterio.errors.RasterioError: The raster cannot be read.
     """
+    with _reading(raster, style) as (reader, dataset):
+        try:
+            return bytes(get_tile(reader, z, x, y, **_drawing(dataset, style, kind)))
+        except TileOutsideBounds:
+            return None
+
+
+def draw_whole(raster: Path, style: Style, side_px: int, kind: str = "png") -> tuple[bytes, Bounds]:
+    """Return a raster as one picture in Web Mercator, reduced, with its (west, south, east, north) in degrees.
+
+    Raises:
+        rasterio.errors.RasterioError: The raster cannot be read.
+    """
+    with _reading(raster, style) as (reader, dataset):
+        bounds = transform_bounds(dataset.crs, "EPSG:3857", *dataset.bounds)
+        drawn = get_part(reader, bounds, max_size=side_px, dst_crs="EPSG:3857", bounds_crs="EPSG:3857",
+                         **_drawing(dataset, style, kind))
+    return bytes(drawn), transform_bounds("EPSG:3857", "EPSG:4326", *bounds)
+
+
+@contextmanager
+def _reading(raster: Path, style: Style) -> Iterator[tuple[Reader, DatasetReader]]:
     options: Options = {"post_process": style.paint,
                         "resampling_method": "nearest" if style.categorical else "bilinear"}
     with (rasterio.open(raster, driver="GTiff") as dataset,
           Reader(None, dataset=dataset, options=options) as reader):
-        try:
-            drawn = get_tile(reader, z, x, y, indexes=list(style.indexes), colormap=style.colormap or None,
-                             nodata=dataset.nodata, img_format=kind.upper())
-        except TileOutsideBounds:
-            return None
-    return bytes(drawn)
+        yield reader, dataset
+
+
+def _drawing(dataset: DatasetReader, style: Style, kind: str) -> dict[str, Any]:
+    return {"indexes": list(style.indexes), "colormap": style.colormap or None, "nodata": dataset.nodata,
+            "img_format": kind.upper()}
 
 
 class Guard:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import shapely
 from core.errors import InputError
 from core.export import LAYER
 from core.files import write_atomic
+from core.ingest import read_area
 
 _WGS84 = pyproj.Geod(ellps="WGS84")
 
@@ -79,6 +80,47 @@ def _note(area_m2: float | None, probability: float | None) -> str:
     if probability is not None and not math.isnan(probability):
         parts.append(f"probability {probability:.2f}")
     return ", ".join(parts)
+
+
+def area_from_bounds(bounds: Sequence[float], crs: str = "EPSG:4326") -> dict[str, Any]:
+    """Return a typed rectangle as a GeoJSON polygon in degrees; its sides are followed, as they may be curves there.
+
+    Args:
+        bounds: (west, south, east, north) in ``crs``.
+        crs: Such as "EPSG:32648".
+
+    Raises:
+        InputError: It is empty, turned round, or outside what the CRS can say.
+    """
+    west, south, east, north = bounds
+    if not (all(map(math.isfinite, bounds)) and west < east and south < north):
+        raise InputError("area", got=f"west {west:g}, east {east:g}, south {south:g}, north {north:g}",
+                         expected="west below east and south below north", remedy="Check the four sides.")
+    rectangle = shapely.box(west, south, east, north)
+    if crs != "EPSG:4326":
+        rectangle = shapely.segmentize(rectangle, max(east - west, north - south) / 8)
+    return _in_degrees(rectangle, pyproj.CRS.from_user_input(crs))
+
+
+def area_from_file(path: Path) -> dict[str, Any]:
+    """Return the polygons of an uploaded file as one GeoJSON geometry in degrees.
+
+    Raises:
+        InputError: It holds no polygon that can be used.
+    """
+    area, crs = read_area(path)
+    return _in_degrees(area, pyproj.CRS.from_wkt(crs.to_wkt()))
+
+
+def _in_degrees(area: shapely.geometry.base.BaseGeometry, crs: pyproj.CRS) -> dict[str, Any]:
+    to = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    moved = shapely.transform(area, to.transform, interleaved=False)
+    west, south, east, north = moved.bounds
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise InputError("area", got="a place that is not on Earth", expected=f"coordinates in {crs.name}",
+                         remedy="Check the coordinates and the coordinate system they are in.")
+    geometry: dict[str, Any] = shapely.geometry.mapping(shapely.set_precision(moved, 1e-9, mode="pointwise"))
+    return geometry
 
 
 def area_m2(geometry: Mapping[str, Any]) -> float:

@@ -11,8 +11,7 @@ from core.vectors import map_geojson
 from ui.leaflet import Bounds, add_outlines, html_of, inert, new_map, read_features
 from ui.settings import projects_root
 
-NOTE = ("This browser has no WebGL 2, so this is a plainer map: every layer and the outlines' attributes, but no "
-        "drawing on it. An area can be typed or uploaded.")
+NOTE = "No WebGL 2 in this browser: a plainer map, without drawing. An area can be typed or uploaded."
 MAX_FEATURES = 5_000
 _AREA_COLOUR = "#0c7473"
 

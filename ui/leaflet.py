@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Bounds = tuple[float, float, float, float]
 _STYLE = """<style>
 html, body { height: 100%%; margin: 0; }
-.leaflet-container { background: %(ground)s; font: 13px/1.4 Inter, system-ui, sans-serif; }
+.leaflet-container.leaflet-container { background: %(ground)s; font: 13px/1.4 Inter, system-ui, sans-serif; }
 .leaflet-popup-content table { border-spacing: 0; font-variant-numeric: tabular-nums; }
 .leaflet-popup-content th { text-align: left; font-weight: 500; color: #5a6b70; padding: 1px 12px 1px 0; }
 .leaflet-popup-content caption { text-align: left; font-weight: 600; padding-bottom: 4px; }
@@ -63,6 +63,14 @@ def new_map(bounds: Bounds, *, ground: str = "#eef2f3") -> Map:
     made.get_root().header.add_child(Element(_STYLE % {"ground": ground}))
     made.zoom_to_bounds(list(bounds))
     return made
+
+
+def add_picture(to: Map, title: str, url: str, bounds: Bounds, opacity: float, *, visible: bool) -> None:
+    """Add a picture in Web Mercator, given as a data address, that covers ``bounds`` (degrees)."""
+    from folium.raster_layers import ImageOverlay  # noqa: PLC0415
+
+    west, south, east, north = bounds
+    to.add_layer(ImageOverlay(url, [[south, west], [north, east]], name=inert(title), opacity=opacity, show=visible))
 
 
 def add_outlines(to: Map, collection: Mapping[str, Any], title: str, facts: Iterable[Mapping[str, str]], *,
