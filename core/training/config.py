@@ -49,6 +49,8 @@ class TrainConfig:
         model: Name of the model to write.
         architecture: A network of ``core.nets.ARCHITECTURES``.
         arguments: The network's own arguments.
+        encoder_weights: What the encoder starts from: ``imagenet`` (the weights that come with Scarp, for
+            ``efficientnet_lite0``), ``none`` (chance), or a file of ``scarp convert-weights`` in the data folder.
         scheme: Class scheme; ``binary`` here.
         sources: Labelled ground.
         generated_scenes: Scenes of the landscape generator added as ground with a DEM.
@@ -70,6 +72,7 @@ class TrainConfig:
     model: str
     architecture: str
     arguments: dict[str, Any] = field(default_factory=dict)
+    encoder_weights: str = "imagenet"
     scheme: str = "binary"
     sources: tuple[Source, ...] = ()
     generated_scenes: int = 0

@@ -76,7 +76,10 @@ def train(config: TrainConfig, data: Path, out: Path) -> dict[str, Tensor]:
         logger.info("%s: %d pieces of ground", name, len(grounds))
     torch.manual_seed(config.seed)
     network = build(config.architecture, len(scheme(config.scheme).names), **config.arguments)
-    network.load_imagenet()
+    if config.encoder_weights == "imagenet":
+        network.load_imagenet()
+    elif config.encoder_weights != "none":
+        network.load_encoder(data / config.encoder_weights)
     network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     encoder = {id(p) for p in network.encoder.parameters()}
     optimiser = torch.optim.AdamW([

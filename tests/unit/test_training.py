@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from core.errors import InputError, ModelError, UnknownNameError
+from core.nets import build
 from core.terrain import aspect_deg, gradients
 from core.training import loop, publish
 from core.training.augment import colour, turn
@@ -140,6 +142,18 @@ def test_resuming_ends_in_the_same_weights_bit_for_bit(chips: Path, tmp_path: Pa
     resumed = train(small(), chips, tmp_path / "cut")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert (tmp_path / "cut" / "last.pt").exists()
+
+
+def test_the_encoder_starts_from_the_weights_that_are_named(chips: Path, tmp_path: Path) -> None:
+    own = build("rae_d", 2, encoder="efficientnet_lite0").encoder.state_dict()
+    save_file(own, chips / "mine.safetensors")
+    settings = small(steps=1, learning_rate=0.0, encoder_weights="mine.safetensors")
+    state = train(settings, chips, tmp_path / "run")
+    assert torch.equal(state["encoder._conv_stem.weight"], own["_conv_stem.weight"])
+    with pytest.raises(ModelError, match="convert-weights"):
+        train(replace(settings, encoder_weights="none.safetensors"), chips, tmp_path / "other")
+    with pytest.raises(ModelError, match="convert-weights"):
+        train(replace(settings, arguments={}, encoder_weights="imagenet"), chips, tmp_path / "another")
 
 
 def test_a_loss_that_is_not_a_number_stops_with_its_batch(chips: Path, tmp_path: Path, monkeypatch) -> None:
