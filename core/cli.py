@@ -205,11 +205,15 @@ def _check(options: argparse.Namespace) -> None:
     from core.preflight import check  # noqa: PLC0415
 
     findings, estimate = check(_settings(options))
+    stop = next((finding for finding in findings if finding.level == "stop"), None)
     for finding in findings:
-        print(f"{finding.level:8} {finding.what:12} {finding.found}{'. ' if finding.meaning else ''}{finding.meaning}")
+        print(f"{finding.level:8} {finding.what:18} {finding.found}{'. ' if finding.meaning else ''}{finding.meaning}")
     if estimate:
-        print(f"estimate {'':12} about {estimate.seconds:,.0f} s, "
+        print(f"estimate {'':18} about {estimate.seconds:,.0f} s, "
               f"{estimate.memory_mb:,.0f} MB of memory, {estimate.disk_mb:,.0f} MB of disk")
+    if stop:
+        raise InputError(stop.what, got=stop.found.removeprefix("found "), expected="inputs that can be used",
+                         remedy=stop.meaning)
 
 
 def _import(options: argparse.Namespace) -> None:

@@ -39,6 +39,7 @@ class ModelCard:
         licence: Of the weights.
         training: Data, split, recipe.
         metrics: Scores, each with the data they hold for.
+        domain: Colour and texture of the training's imagery, see ``core.domain``; empty where nobody noted it.
         sha256: Of the weights file; empty as long as there are none.
     """
 
@@ -55,6 +56,7 @@ class ModelCard:
     licence: str = ""
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    domain: dict[str, Any] = field(default_factory=dict)
     sha256: str = ""
     folder: Path = field(default=MODELS, compare=False)
 
