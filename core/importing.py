@@ -41,6 +41,7 @@ CHUNK_BYTES = 64 * 2**20
 CACHE_BYTES = 512 << 20
 """For GDAL's blocks: a row of tiles of a wide striped raster has to fit, or it is decoded many times."""
 
+NO_CRS = "no coordinate reference system"
 KEPT_TAGS = ("TIFFTAG_DATETIME", "ACQUISITIONDATETIME", "classes")
 _PART_READ = 0.6  # of the whole work: measured at about that, the rest is writing the optimised file
 
@@ -146,7 +147,7 @@ def _grid(dataset: DatasetReader, name: str, crs: str) -> Grid:
         raise GridError(name, got=found, expected="a raster with a transform from pixels to coordinates",
                         remedy="Georeference it first: in QGIS with the Georeferencer, or with gdalwarp.")
     if not own:
-        raise GridError(name, got="no coordinate reference system", expected="a CRS, such as EPSG:32648",
+        raise GridError(name, got=NO_CRS, expected="a CRS, such as EPSG:32648",
                         remedy="Say which CRS its coordinates are in, and import it again.")
     grid = Grid(dataset.shape, dataset.transform, own)
     _ = grid.bounds_lonlat, grid.gsd_m  # refuses coordinates that the CRS does not have

@@ -116,10 +116,10 @@ def find(project: Path, name: str) -> Incoming:
     return _read(path)
 
 
-def take(project: Path) -> list[Incoming]:
-    """Take everything that waits: each file is given out once, also when two pages ask."""
+def take(project: Path, only: str = "") -> list[Incoming]:
+    """Take everything that waits, or only one file: each is given out once, also when two pages ask."""
     with _alone(_folder(project)) as folder:
-        waiting = [each for each in records(project) if each.state == "waiting"]
+        waiting = [each for each in records(project) if each.state == "waiting" and only in ("", each.id)]
         for each in waiting:
             _write(folder, each, state="taken")
     return waiting

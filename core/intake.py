@@ -11,12 +11,14 @@ from pathlib import Path
 
 from core import incoming
 from core.errors import CancelledError, ScarpError
-from core.importing import Progress, Report, import_file
+from core.importing import NO_CRS, Progress, Report, import_file
 from core.incoming import Incoming
 from core.jobs import Job, jobs, submit
 from core.project import Layer, open_project
 
 KIND = "import"
+
+__all__ = ["KIND", "NO_CRS", "bring_in", "running", "start", "start_again", "stopped"]
 
 
 def start(project: Path) -> Job | None:
@@ -32,7 +34,7 @@ def start_again(project: Path, name: str, crs: str = "") -> Job:
         InputError: The file is gone.
     """
     incoming.put_back(project, name)
-    return _submit(project, [each for each in incoming.take(project) if each.id == name], crs)
+    return _submit(project, incoming.take(project, name), crs)
 
 
 def running(project: Path) -> list[Job]:
