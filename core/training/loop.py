@@ -20,6 +20,7 @@ from core.training.sources import Crops, generated, load
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from core.nets.network import Network
     from core.training.config import TrainConfig
 
 logger = logging.getLogger(__name__)
@@ -75,12 +76,7 @@ def train(config: TrainConfig, data: Path, out: Path) -> dict[str, Tensor]:
     for (_, _, grounds), name in zip(pools, [*(s.name for s in config.sources), "generated"], strict=False):
         logger.info("%s: %d pieces of ground", name, len(grounds))
     torch.manual_seed(config.seed)
-    network = build(config.architecture, len(scheme(config.scheme).names), **config.arguments)
-    if config.encoder_weights == "imagenet":
-        network.load_imagenet()
-    elif config.encoder_weights != "none":
-        network.load_encoder(data / config.encoder_weights)
-    network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = _begin(config, data)
     encoder = {id(p) for p in network.encoder.parameters()}
     optimiser = torch.optim.AdamW([
         {"params": [p for p in network.parameters() if id(p) in encoder], "lr": config.learning_rate / 2},
@@ -122,6 +118,16 @@ def train(config: TrainConfig, data: Path, out: Path) -> dict[str, Tensor]:
             if (step + 1) % SAVE_EVERY == 0 or step + 1 == config.steps:
                 _save(out / "last.pt", step + 1, network, optimiser, schedule, average)
     return average.state
+
+
+def _begin(config: TrainConfig, data: Path) -> Network:
+    """Return the untrained network with the encoder weights that the configuration names."""
+    network = build(config.architecture, len(scheme(config.scheme).names), **config.arguments)
+    if config.encoder_weights == "imagenet":
+        network.load_imagenet()
+    elif config.encoder_weights != "none":
+        network.load_encoder(data / config.encoder_weights)
+    return network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _step(network: nn.Module, image: Tensor, topography: Tensor, label: Tensor, landslide: int) -> Tensor:
