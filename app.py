@@ -14,7 +14,9 @@ from core.tokens import signer
 from core.uploads import UploadGuard
 from ui.assets import assets
 from ui.map.basemaps import basemaps_json
+from ui.security import middleware
 from ui.settings import ROOT, projects_root
+from ui.words import unexpected
 
 sign = signer(projects_root())
 app = st.App(
@@ -28,4 +30,6 @@ app = st.App(
         Mount("/downloads", app=DownloadGuard(sign)),
         Mount("/assets", app=assets()),
     ],
+    middleware=middleware(),
+    on_script_error=unexpected,
 )

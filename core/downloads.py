@@ -1,11 +1,11 @@
-"""The web server's way out for a whole project: packed while it is sent, by signed address."""
+"""The web server's way out: a whole project, packed while it is sent, and pictures of it; by signed address."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from core.archive import pack
@@ -13,7 +13,9 @@ from core.errors import ScarpError
 from core.project import open_project
 from core.tokens import PATTERN, Signer
 
-_PATH = re.compile(rf"/(?P<token>{PATTERN})\.zip")
+_PATH = re.compile(rf"/(?P<token>{PATTERN})\.(?P<kind>zip|webp)")
+_ARCHIVE, _PICTURE = {"download": "archive"}, {"download": "picture"}
+_USES = {"zip": _ARCHIVE, "webp": _PICTURE}
 
 
 def archive_url(sign: Signer, project: Path) -> str:
@@ -22,11 +24,20 @@ def archive_url(sign: Signer, project: Path) -> str:
     Raises:
         InputError: There is no such project below the projects folder.
     """
-    return f"/archives/{sign.token(project / 'project.json', {'archive': True})}.zip"
+    return f"/downloads/{sign.token(project / 'project.json', _ARCHIVE)}.zip"
 
 
-class ArchiveGuard:
-    """ASGI app: ``/<token>.zip`` to a project as a zip; 404 to all else."""
+def picture_url(sign: Signer, picture: Path) -> str:
+    """Return the address of a WebP picture.
+
+    Raises:
+        InputError: There is no such file below the projects folder.
+    """
+    return f"/downloads/{sign.token(picture, _PICTURE)}.webp"
+
+
+class DownloadGuard:
+    """ASGI app: ``/<token>.zip`` or ``/<token>.webp`` to what the token names; 404 to all else."""
 
     def __init__(self, sign: Signer) -> None:
         """Take the signer."""
@@ -37,13 +48,19 @@ class ArchiveGuard:
         if scope["type"] != "http":
             return
         match = _PATH.fullmatch(scope["path"].removeprefix(scope.get("root_path", "")))
-        opened = self.sign.open(match["token"]) if match and scope["method"] == "GET" else None
+        opened = self.sign.open(match["token"]) if match and scope["method"] in ("GET", "HEAD") else None
+        use = opened[1] if match and opened and opened[1] == _USES[match["kind"]] else {}
+        await self._answer(opened[0] if opened else Path(), use)(scope, receive, send)
+
+    def _answer(self, path: Path, use: dict[str, str]) -> Response:
+        if use == _PICTURE:
+            return FileResponse(path, headers={"cache-control": "private, max-age=604800, immutable"},
+                                media_type="image/webp")
         try:
-            project = open_project(opened[0].parent) if opened and opened[1] == {"archive": True} else None
+            project = open_project(path.parent) if use == _ARCHIVE else None
         except ScarpError:
             project = None
         if project is None:
-            await PlainTextResponse("Not found", 404, {"cache-control": "no-store"})(scope, receive, send)
-            return
+            return PlainTextResponse("Not found", 404, {"cache-control": "no-store"})
         headers = {"cache-control": "no-store", "content-disposition": f'attachment; filename="{project.id}.zip"'}
-        await StreamingResponse(pack(project), 200, headers, "application/zip")(scope, receive, send)
+        return StreamingResponse(pack(project), 200, headers, "application/zip")

@@ -104,10 +104,10 @@ def _view(source: rasterio.DatasetReader, crs: CRS, shapes: list[shapely.Geometr
 
 
 def _middle(shapes: list[shapely.Geometry]) -> tuple[float, float] | None:
-    """Return the median place of the landslides, the larger ones with more weight."""
+    """Return the median place of the landslides' area."""
     if not shapes:
         return None
-    weights = np.sqrt(shapely.area(shapes))
+    weights = shapely.area(shapes)
     places = shapely.get_coordinates(shapely.centroid(shapes))
 
     def median(values: NDArray[np.float64]) -> float:
@@ -158,8 +158,8 @@ def _draw_outlines(made: Image.Image, shapes: list[shapely.Geometry], grid: Grid
             for hole in rings[1:]:
                 ImageDraw.Draw(fill).polygon(hole, fill=0)
             for ring in rings:
-                ImageDraw.Draw(edge).line(ring, fill=200, width=5 * _SMOOTH, joint="curve")
-                ImageDraw.Draw(line).line(ring, fill=255, width=round(2.5 * _SMOOTH), joint="curve")
+                ImageDraw.Draw(edge).line(ring, fill=200, width=8 * _SMOOTH, joint="curve")
+                ImageDraw.Draw(line).line(ring, fill=255, width=4 * _SMOOTH, joint="curve")
     for mask, ink in ((fill, colour), (edge, _PALE), (line, colour)):
         made.paste(Image.new("RGB", made.size, ink), mask=mask.resize(made.size, Image.Resampling.LANCZOS))
 
@@ -167,12 +167,12 @@ def _draw_outlines(made: Image.Image, shapes: list[shapely.Geometry], grid: Grid
 def _draw_scale(made: Image.Image, gsd_m: float) -> None:
     """Draw a scale bar of a round length at the lower left."""
     metres, text = scale_bar(gsd_m * made.width / 6)
-    length, x, y = round(metres / gsd_m), 44, made.height - 44
-    font = ImageFont.load_default(26)
+    length, x, y = round(metres / gsd_m), 52, made.height - 52
+    font = ImageFont.load_default(36)
     draw = ImageDraw.Draw(made)
-    for width, ink in ((9, (20, 30, 34)), (4, _PALE)):
-        draw.line([(x, y - 14), (x, y), (x + length, y), (x + length, y - 14)], fill=ink, width=width, joint="curve")
-    draw.text((x + length / 2, y - 12), text, _PALE, font, "ms", stroke_width=3, stroke_fill=(20, 30, 34))
+    for width, ink in ((12, (20, 30, 34)), (6, _PALE)):
+        draw.line([(x, y - 18), (x, y), (x + length, y), (x + length, y - 18)], fill=ink, width=width, joint="curve")
+    draw.text((x + length / 2, y - 16), text, _PALE, font, "ms", stroke_width=4, stroke_fill=(20, 30, 34))
 
 
 def scale_bar(longest_m: float) -> tuple[float, str]:

@@ -31,3 +31,15 @@ def errors_in_words() -> Iterator[None]:
     except ScarpError as error:
         log.warning("Shown to the user: %s", error)
         say(error)
+
+
+def unexpected(error: Exception) -> bool:
+    """Show what nobody foresaw as a calm box, and what is foreseen in its words; the log has the details."""
+    if isinstance(error, ScarpError):
+        log.warning("Shown to the user: %s", error)
+        say(error)
+    else:
+        log.error("A page failed", exc_info=error)
+        st.warning("**Something went wrong on this page.** Nothing that was saved is lost. Reload the page; if it "
+                   "comes back, the server's log says what happened.", icon=":material/healing:")
+    return True

@@ -54,35 +54,6 @@ def words(app):
         button.label for button in app.button)
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_without_a_project_every_page_offers_the_demo(name):
-    app = page(name)
-    assert not app.exception
-    assert [button.label for button in app.button] == ["Make the demo project"]
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_every_page_shows_the_project_and_keeps_it_in_the_address(valley, name):
-    app = page(name)
-    assert not app.exception and not app.error, app.exception
-    assert "Valley" in words(app)
-    assert app.query_params["project"] == "valley"
-
-
-def test_the_address_decides_which_project_is_opened(root, valley):
-    create(root / "alps", "Alps")
-    assert "Alps" in words(page("overview"))
-    assert "Made on" in words(app := page("overview", project="valley")) and "Valley" in words(app)
-    assert "Alps" in words(page("overview", project="../valley"))
-
-
-def test_a_project_can_be_opened_from_another(root, valley):
-    create(root / "alps", "Alps")
-    app = page("overview")
-    app.button(key="open-valley").click().run()
-    assert app.query_params["project"] == "valley" and "64" in str(app.dataframe[0].value)
-
-
 def test_without_models_nothing_can_be_started_and_it_is_said(valley):
     app = page("detect")
     assert "No models here" in words(app)
@@ -103,31 +74,3 @@ def test_a_lost_layer_is_told_without_a_path(valley, root):
     (valley.folder / "layers" / "image.tif").unlink()
     app = page("detect")
     assert not app.exception and "Image" in app.error[0].value and str(root) not in words(app)
-
-
-def test_a_damaged_result_is_told_and_the_rest_stays(valley):
-    run = valley.folder / "runs" / "r"
-    run.mkdir()
-    (run / "run.json").write_text("{}")
-    (run / "landslides.gpkg").write_bytes(b"no")
-    app = page("overview")
-    assert not app.exception and "landslides.gpkg" in app.error[0].value
-
-
-def test_markup_in_names_and_errors_is_only_text(root, valley):
-    attack = "![x](http://127.0.0.1:1/x.png) <img src=x>"
-    create(root / "attack", attack)
-    assert "![x](http://127.0.0.1:1/x.png) &lt;img src=x&gt;" in words(page("overview", project="valley"))
-    path = valley.folder / "layers" / "lost.tif"
-    path.write_bytes(b"x")
-    add_layer(valley, "dem", path, attack)
-    path.unlink()
-    app = page("overview", project="valley")
-    assert r"\!\[x\]\(http\://" in app.error[0].value and r"\<img" in app.error[0].value
-
-
-def test_a_damaged_project_is_left_out(root, valley):
-    (root / "broken").mkdir()
-    (root / "broken" / "project.json").write_text("{")
-    app = page("overview", project="broken")
-    assert not app.exception and "Valley" in words(app)
