@@ -7,6 +7,7 @@ from core.errors import ScarpError
 from core.project import Layer, Project
 from core.registry import ModelCard
 from core.request import Request
+from core.vectorize import OutlineSettings
 from core.vectors import area_m2
 from ui import html, state
 from ui.detect_estimate import estimate
@@ -76,10 +77,13 @@ def _name(layer: Layer | None) -> str:
 
 def _settings(project: Project, card: ModelCard, image: Layer, dem: Layer | None) -> Request:
     """Show what is seldom changed, and return the whole request."""
+    threshold_key = f"detect-threshold-{card.name}"
+    st.session_state.setdefault(threshold_key, card.threshold)
+    st.session_state.setdefault("detect-smallest", OutlineSettings.min_area_m2)
     with st.expander("More settings", icon=":material/tune:"):
-        threshold = st.slider("Threshold", 0.02, 0.98, card.threshold, 0.01, key=f"detect-threshold-{card.name}",
+        threshold = st.slider("Threshold", 0.02, 0.98, step=0.01, key=threshold_key,
                               help="Landslide probability from which a pixel counts. It can be changed afterwards.")
-        smallest = st.number_input("Smallest landslide, m²", 0.0, 1e6, 50.0, 50.0, "%.0f", key="detect-smallest")
+        smallest = st.number_input("Smallest landslide, m²", 0.0, 1e6, step=50.0, format="%.0f", key="detect-smallest")
         engine = st.selectbox("Engine", ENGINES, format_func=lambda name: _ENGINES.get(name, name), key="detect-engine",
                               help="What the network runs on. Automatic takes the fastest that this computer has.")
         window = st.selectbox("Window", _WINDOWS, format_func=lambda side: f"{side} px" if side else "Automatic",
