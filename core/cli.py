@@ -178,10 +178,10 @@ def _reporter(file: Path | None, what: str = "detection") -> Callable[[Any], Non
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, remember)
-    terminal, last_time, last_stage = sys.stderr.isatty(), 0.0, ""
+    terminal, last_time, last_stage, said = sys.stderr.isatty(), 0.0, "", ""
 
     def report(progress: Progress) -> None:
-        nonlocal last_time, last_stage
+        nonlocal last_time, last_stage, said
         if stopped:
             raise CancelledError(what, got="a request to stop", expected="to finish",
                                  remedy="Run the same command again to go on from what is finished.")
@@ -191,7 +191,8 @@ def _reporter(file: Path | None, what: str = "detection") -> Callable[[Any], Non
         last_time, last_stage = now, progress.stage
         if file:
             write_json(file, asdict(progress))
-        if terminal or ended or progress.stage != "predict":
+        news, said = progress.message != said and progress.stage != "predict", progress.message
+        if terminal or ended or news:
             left = f", {progress.eta_s:.0f} s left" if progress.eta_s else ""
             speed = f", {progress.pixels_per_s / 1e6:.2f} million pixels/s" if progress.pixels_per_s else ""
             end = "" if terminal and progress.stage == "predict" and not ended else "\n"

@@ -146,14 +146,13 @@ def _sampled(scene: Scene) -> _Sample:
             stack = scene.read(window, use_dem=False, use_ndvi=False)
             total += stack.valid.size
             seen += int(stack.valid.sum())
-            if stack.valid.mean() < 0.25:
-                continue
-            figures.append(domain.describe(stack.image * 128 + 127, stack.valid))
-            if scene.dem is None:
+            if stack.valid.mean() > 0.25:
+                figures.append(domain.describe(stack.image * 128 + 127, stack.valid))
+            if scene.dem is None or not stack.valid.any():
                 continue
             present = read_on(scene.dem, scene.grid.window(window), [1], "nearest")[1]
             with_dem += int((stack.valid & present).sum())
-            if len(figures) % max(1, SAMPLES // SLOPES) == 1:
+            if len(figures) % (SAMPLES // SLOPES) == 1:
                 relief = scene.relief(scene.grid.window(window))
                 slopes.append(relief.slope_deg[np.isfinite(relief.slope_deg)])
                 heights.append(relief.elevation_m[np.isfinite(relief.elevation_m)])
