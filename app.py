@@ -12,6 +12,7 @@ from starlette.routing import Mount, Route
 from core.downloads import DownloadGuard
 from core.tokens import signer
 from core.uploads import UploadGuard
+from ui import frame
 from ui.assets import assets
 from ui.map.basemaps import basemaps_json
 from ui.security import middleware
@@ -29,6 +30,7 @@ app = st.App(
         Route("/basemaps", basemaps_json),
         Mount("/downloads", app=DownloadGuard(sign)),
         Mount("/assets", app=assets()),
+        *frame.routes(),
     ],
     middleware=middleware(),
     on_script_error=unexpected,

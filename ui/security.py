@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 # Streamlit's own scripts, styles and components need what is inline, evaluated or made as a blob; nothing needs
 # another host.
 _POLICY = "; ".join((
-    "default-src 'self'", "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:", "style-src 'self' 'unsafe-inline'",
+    "default-src 'self'", "script-src 'self' blob:", "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data: blob:", "font-src 'self' data:", "connect-src 'self' data: blob:", "worker-src 'self' blob:",
     "frame-src 'self' data: blob:", "object-src 'none'", "base-uri 'self'", "form-action 'self'",
     "frame-ancestors 'self'"))

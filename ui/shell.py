@@ -1,9 +1,8 @@
-"""The frame around every page: the bar with navigation, project and running jobs, the style, errors in words."""
+"""The frame around every page: the bar with navigation, project and running jobs, and errors in words."""
 
 import streamlit as st
 
 from ui import state
-from ui.assets import font_css
 from ui.nav import PAGES
 from ui.settings import ROOT
 from ui.topbar import topbar
@@ -11,7 +10,6 @@ from ui.words import errors_in_words
 
 st.set_page_config("Scarp", ROOT / "ui" / "logo-mark.svg", layout="wide", initial_sidebar_state=370)
 st.logo(ROOT / "ui" / "logo.svg", size="large", icon_image=ROOT / "ui" / "logo.svg")
-st.html(f"<style>{font_css()}{(ROOT / 'ui' / 'style.css').read_text()}</style>")
 page = st.navigation([st.Page(each.path, title=each.title, icon=each.icon, url_path=each.name,
                               default=each.name == "overview") for each in PAGES.values()], position="hidden")
 state.settle_address()

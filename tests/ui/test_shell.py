@@ -1,5 +1,7 @@
 """The frame around every page: the bar, the address, and errors in words."""
 
+import re
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -170,3 +172,22 @@ def test_the_server_listens_on_this_machine_alone_and_tells_no_details():
     assert config["server"]["address"] == "127.0.0.1" and config["server"]["enableAgentApi"] is False
     assert config["client"]["showErrorDetails"] == "none" and config["client"]["showErrorLinks"] is False
     assert config["browser"]["gatherUsageStats"] is False
+
+
+def test_every_page_starts_with_the_apps_own_document():
+    from starlette.applications import Starlette
+    from starlette.testclient import TestClient
+
+    from ui import frame
+
+    client = TestClient(Starlette(routes=frame.routes()))
+    for name in PAGES:
+        html = client.get("/" if name == "overview" else f"/{name}").text
+        assert "<title>Scarp</title>" in html and "<script>" not in html, "a script in the page, which no policy allows"
+    for part in re.findall(r'"(/frame/[^"]+)"', html):
+        answer = client.get(part)
+        assert answer.status_code == 200 and "immutable" in answer.headers["cache-control"]
+        assert "no-cache" in client.get(re.sub(r"/frame/\w+/", "/frame/old/", part)).headers["cache-control"]
+    assert client.get("/frame/x/shell.py").status_code == 404
+    moved = client.get("/overview?project=valley", follow_redirects=False)
+    assert moved.status_code == 307 and moved.headers["location"].endswith("/?project=valley")
