@@ -97,19 +97,19 @@ def again(project: Project, run: Run, model: ModelCard) -> Request:
     Raises:
         InputError: The image that it was made from is not in the project any more.
     """
-    inputs = run.about.get("inputs") or {}
-    image = _layer_of(project, "image", inputs.get("image"))
+    image = source(project, run, "image")
     if image is None:
         raise InputError("image of this detection", got="none in the project", expected="the image it was made from",
                          remedy="Add the image again.")
     about, area = run.about.get("outlines") or {}, run.about.get("area")
-    return Request(image, model, _layer_of(project, "dem", inputs.get("dem")),
-                   _in_degrees(area, inputs["image"]["crs"]) if area else None,
+    return Request(image, model, source(project, run, "dem"),
+                   _in_degrees(area, run.about["inputs"]["image"]["crs"]) if area else None,
                    min_area_m2=about.get("min_area_m2", OutlineSettings.min_area_m2))
 
 
-def _layer_of(project: Project, role: str, record: Mapping[str, Any] | None) -> Layer | None:
-    """Return the layer whose file is the one that a run recorded, by name and size."""
+def source(project: Project, run: Run, role: str) -> Layer | None:
+    """Return the layer that a detection was made from, by its file's name and size; None where it is not there."""
+    record = (run.about.get("inputs") or {}).get(role)
     for layer in project.of(role):
         path = project.folder / layer.path
         if record and path.is_file() and (path.name, path.stat().st_size) == (record["file"], record["bytes"]):

@@ -20,7 +20,7 @@ def run_head(project: Project, run: Run) -> None:
     if chosen != run.id:
         state.show_run(chosen)
         st.rerun()
-    with right.popover("", icon=":material/more_horiz:", help="About this detection"):
+    with right.popover("", key="run-menu", icon=":material/more_horiz:", help="About this detection"):
         name = st.text_input("Name", title_of(run), key=f"name-{run.id}", max_chars=80)
         if name != title_of(run):
             with errors_in_words():
