@@ -14,6 +14,7 @@ from torch import nn
 
 from core.engines import cache
 from core.engines.graph import Arrays, Graph, flush_subnormals
+from core.engines.slices import sliced
 
 logging.getLogger("openvino").setLevel(logging.WARNING)
 logger = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ def _compile(module: nn.Module, shapes: Sequence[tuple[int, ...]], options: dict
              key: str) -> ov.CompiledModel:
     """Return the compiled network, from the cache where it is there."""
     core = ov.Core()
+    if options["INFERENCE_PRECISION_HINT"] == "bf16":
+        module = sliced(module)
     if not key:
         return core.compile_model(_convert(module, shapes), "CPU", options)
     processor = [core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
