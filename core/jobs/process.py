@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,15 +23,11 @@ START_TOLERANCE_S = 2.0
 PATIENCE_S = 10.0
 """How long a worker may take to take up its job before another is started for it."""
 
-_children: dict[int, subprocess.Popen[bytes]] = {}
 _started: dict[Path, float] = {}
 
 
 def alive(pid: int, started: float) -> bool:
     """Return whether a process still runs, and is no other that got its number."""
-    for number, child in list(_children.items()):
-        if child.poll() is not None:  # else it stays in the table as a zombie
-            _children.pop(number, None)
     try:
         process = psutil.Process(pid)
         return (abs(process.create_time() - started) < START_TOLERANCE_S
@@ -59,7 +56,7 @@ def start_worker(folder: Path) -> None:
     except OSError as error:
         raise StorageError("worker", got=error.strerror or "an error", expected="another process",
                            remedy="Free some memory or disk space, and try again.") from error
-    _children[process.pid] = process
+    threading.Thread(target=process.wait, daemon=True).start()  # else it would stay in the table once it has ended
 
 
 def forget(folder: Path) -> None:

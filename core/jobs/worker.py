@@ -22,14 +22,14 @@ from core.jobs.process import alive, resolved
 from core.jobs.queue import SHORT, claim, start_waiting
 from core.jobs.record import Job, State, change, reload
 
-GRACE_S = 8.0
+GRACE_S = 4.0
 """How long a command may take to stop by itself before its group is killed; SCARP_GRACE_S overrides it."""
 
 INTERRUPTED = 130
 """Exit code of a command that stopped because it was asked to."""
 
 NICE = 10
-"""How much a command steps back behind the server."""
+"""How much a command steps back behind the server; SCARP_NICE overrides it."""
 
 LOG_BYTES = 1_000_000
 """A longer log is put aside, in place of the one put aside before."""
@@ -69,6 +69,7 @@ def _run(job: Job, pipe: int, asked: list[float]) -> int:
     while (code := command.poll()) is None:
         if asked and not told:
             told = True
+            _session_steps_back(command.pid, 0)  # ending takes time as well
             _signal_group(command.pid, signal.SIGTERM)
         if asked and time.monotonic() - asked[0] > grace:
             _signal_group(command.pid, signal.SIGKILL)
@@ -137,12 +138,18 @@ def _environment() -> dict[str, str]:
 
 def _step_back(pid: int) -> None:
     """Let the server go first, at the processor and at the disk."""
-    with suppress(psutil.Error, OSError):
+    step = min(19, int(os.environ.get("SCARP_NICE") or NICE))
+    with suppress(psutil.Error):
         process = psutil.Process(pid)
-        process.nice(min(19, process.nice() + NICE))
+        process.nice(min(19, process.nice() + step))
         process.ionice(psutil.IOPRIO_CLASS_BE, 7)
-        # Where the system schedules sessions and not processes, the session is what has a priority.
-        (Path("/proc") / str(pid) / "autogroup").write_text(str(process.nice()))
+        _session_steps_back(pid, step)
+
+
+def _session_steps_back(pid: int, step: int) -> None:
+    """Where the system shares out time among sessions first, it is the session that has to step back."""
+    with suppress(OSError):
+        (Path("/proc") / str(pid) / "autogroup").write_text(str(step))
 
 
 def _cap(log: Path) -> None:
