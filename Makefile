@@ -1,8 +1,9 @@
 # Two commands do everything: "make run" starts Scarp on a demonstration project, "make test" checks it.
 .DELETE_ON_ERROR:
-.PHONY: help run demo test lint clean
+.PHONY: help run demo test lint bench clean
 
 VENV := .venv
+BENCH := .venv-bench
 PY := $(VENV)/bin/python
 PORT ?= 8501
 export SCARP_PROJECTS ?= $(CURDIR)/projects
@@ -32,8 +33,11 @@ lint: $(VENV)/.dev ## Check style, types and layers
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 
+bench: $(BENCH)/.made ## Measure speed against the machine's ceilings and other libraries (about 10 minutes, nothing else running)
+	$(BENCH)/bin/python -m benchmarks --command "make bench"
+
 clean: ## Remove the environment and every cache; projects stay
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment. Each stamp is written last, so that an interrupted step is done again.
@@ -65,6 +69,24 @@ $(VENV)/.run: $(VENV)/.made requirements.txt constraints.txt pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 	$(PY) -m pip install --disable-pip-version-check -q -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+# What the measurements compare with stays apart, in an environment that sees the app's. A peer that cannot be
+# installed is left out, and shown as not measured.
+define SEE_VENV
+import os, site, sys; site.addsitedir(os.path.join(sys.prefix, "..", "$(VENV)", "lib", "python3.11", "site-packages"))
+endef
+export SEE_VENV
+
+$(BENCH)/.made: $(VENV)/.run requirements-bench.txt
+	rm -rf $(BENCH) && $(PY) -m venv $(BENCH)
+	@echo "$$SEE_VENV" > $(BENCH)/lib/python3.11/site-packages/app.pth
+	@echo "Installing what Scarp is compared with (about 0.6 GB on disk)"
+	@while read -r line; do \
+	    case "$$line" in ""|"#"*) continue;; esac; \
+	    $(BENCH)/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt "$${line%%#*}" </dev/null \
+	        || echo "LEFT OUT: $$line" >&2; \
+	done < requirements-bench.txt
 	@touch $@
 
 # The browser tests drive Debian's Chromium. SCARP_WITHOUT_BROWSER=1 leaves them out, and says so.
