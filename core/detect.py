@@ -17,24 +17,22 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
-from rasterio.shutil import copy as raster_copy
 from rasterio.windows import Window
 
 from core import speeds
-from core.config import CLASS_NODATA, PROBABILITY_NODATA, PROBABILITY_SCALE, ClassScheme
+from core.config import CLASS_NODATA, PROBABILITY_SCALE
 from core.errors import CancelledError, InputError, ScarpError, StorageError
-from core.export import OutlineRecord, write_outlines
+from core.export import OutlineRecord, publish_raster, write_outlines
 from core.files import read_json, write_json
 from core.grid import Grid
 from core.inference import Plan, Step, Whole, predict, prepare
 from core.inference.preview import Preview
-from core.ingest import check_readable, open_geotiff
-from core.measure import measure
+from core.ingest import open_geotiff
+from core.redraw import measured
 from core.registry import ModelCard, find_model, load_network, sha256_of
 from core.scene import Scene, SceneSettings, describe
-from core.vectorize import Outline, OutlineSettings, outlines, rows_of
+from core.vectorize import OutlineSettings, outlines, rows_of
 from core.windows import Tiling
 
 logger = logging.getLogger(__name__)
@@ -44,9 +42,6 @@ PREVIEW = "preview.tif"
 RESULTS = ("classes.tif", "probability.tif", "landslides.gpkg", "run.json")
 GDAL_CACHE_BYTES = 256 << 20
 """GDAL would take a twentieth of the machine's memory for raster blocks; rasterio passes the number on as bytes."""
-
-MEASURED_PIXELS = 4_000_000
-"""An outline whose box holds more pixels is measured on every second, third ... pixel."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +138,8 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
             if prepared.busy.seconds > 3:
                 speeds.remember(card.sha256, settings.engine, prepared.busy.seconds, prepared.busy.work)
             report(Progress("write", meter.total, meter.total, meter.speed, None, "writing maps"))
-            _publishable(classes, work / "classes.tif", "nearest", _palette(card.classes))
-            _publishable(probability, work / "probability.tif", "average", None)
+            publish_raster(classes, work / "classes.tif", "nearest", card.classes)
+            publish_raster(probability, work / "probability.tif", "average")
             clock.lap("write_s")
             records = _outline(work, grid, card, scene, settings, report)
             write_outlines(work / "landslides.gpkg", records, grid.crs, model=card.name,
@@ -316,48 +311,14 @@ def _write_bands(classes: Path, probability: Path, grid: Grid,
     return counts
 
 
-def _palette(classes: ClassScheme) -> dict[int, tuple[int, int, int, int]]:
-    return {index: (*classes.rgb(index), 255) for index in range(len(classes.names))} | {CLASS_NODATA: (0, 0, 0, 0)}
-
-
-def _publishable(source: Path, target: Path, resampling: str,
-                 palette: dict[int, tuple[int, int, int, int]] | None) -> None:
-    """Turn a plain GeoTIFF into a cloud-optimised one and see that it can be read."""
-    if palette:
-        with rasterio.open(source, "r+") as dataset:
-            dataset.write_colormap(1, palette)
-            dataset.colorinterp = [ColorInterp.palette]
-    raster_copy(source, target, driver="COG", compress="DEFLATE", blocksize=512, overview_resampling=resampling,
-                BIGTIFF="IF_SAFER")
-    source.unlink()
-    with open_geotiff(target) as dataset:
-        check_readable(dataset)
-
-
 def _outline(work: Path, grid: Grid, card: ModelCard, scene: Scene, settings: DetectSettings,
              report: Report) -> list[OutlineRecord]:
     records: list[OutlineRecord] = []
     with open_geotiff(work / "classes.tif") as classes, open_geotiff(work / "probability.tif") as odds:
         for outline in outlines(rows_of(classes), grid, card.classes.landslide, settings.outlines):
-            records.append(_measured(outline, grid, odds, scene))
+            records.append(measured(outline, grid, odds, scene))
             report(Progress("outline", len(records), 0, 0.0, None, f"{len(records)} outlines"))
     return records
-
-
-def _measured(outline: Outline, grid: Grid, odds: rasterio.DatasetReader, scene: Scene) -> OutlineRecord:
-    """Measure one outline on the image's pixels, or on every k-th of them where it is very large."""
-    window, mask = outline.window, outline.mask
-    k = int(np.ceil(np.sqrt(mask.size / MEASURED_PIXELS)))
-    stored = odds.read(1, window=window)[::k, ::k]
-    probability = np.where(stored == PROBABILITY_NODATA, np.float32(np.nan), stored * np.float32(PROBABILITY_SCALE))
-    local = grid.window(window)
-    if k > 1:
-        shape = (stored.shape[0], stored.shape[1])
-        local = Grid(shape, local.transform @ local.transform.scale(k), local.crs)
-    relief = scene.relief(local)
-    return outline.polygon, measure(
-        outline.polygon, mask[::k, ::k], local, elevation_m=relief.elevation_m, slope_deg=relief.slope_deg,
-        aspect_deg=relief.aspect_deg, probability=probability)
 
 
 def _summary(counts: NDArray[np.float64], grid: Grid, card: ModelCard, records: list[OutlineRecord],
