@@ -44,7 +44,8 @@ class Band:
         high: Largest value.
         dark: 2nd percentile.
         bright: 98th percentile.
-        counts: Pixels in ``BINS`` equal steps from ``low`` to ``high``.
+        counts: Pixels in equal steps from ``low`` up, at most ``BINS``; a step holds as many whole numbers as another.
+        step: Width of a step.
         values: How many different values, at most ``MANY``.
     """
 
@@ -56,6 +57,7 @@ class Band:
     dark: float
     bright: float
     counts: tuple[int, ...]
+    step: float
     values: int
 
 
@@ -183,11 +185,15 @@ def _band(dataset: DatasetReader, index: int, seen: NDArray[Any]) -> Band:
     text, colour = dataset.descriptions[index - 1] or "", dataset.colorinterp[index - 1].name
     if not seen.size:
         nothing = float("nan")
-        return Band(index, text, colour, nothing, nothing, nothing, nothing, (), 0)
+        return Band(index, text, colour, nothing, nothing, nothing, nothing, (), 1.0, 0)
+    scale = abs(float(dataset.scales[index - 1])) if seen.dtype.kind in "iu" else 0.0
     seen = seen.astype(np.float64) * dataset.scales[index - 1] + dataset.offsets[index - 1]
     low, dark, bright, high = np.percentile(seen, (0, 2, 98, 100)).tolist()
-    counts = np.histogram(seen, BINS, (low, high if high > low else low + 1))[0]
-    return Band(index, text, colour, low, high, dark, bright, tuple(counts.tolist()), min(np.unique(seen).size, MANY))
+    step = np.ceil(((high - low) / scale + 1) / BINS) * scale if scale else (high - low or 1.0) / BINS
+    bins = max(1, min(BINS, int(np.ceil((high - low + scale) / step))))
+    counts = np.histogram(seen, bins, (low, low + step * bins))[0]
+    return Band(index, text, colour, low, high, dark, bright, tuple(counts.tolist()), float(step),
+                min(np.unique(seen).size, MANY))
 
 
 def _footprint(grid: Grid) -> tuple[tuple[float, float], ...]:

@@ -136,11 +136,11 @@ def _existing(settings: DetectSettings) -> Path:
 
 def _sampled(scene: Scene) -> _Sample:
     """Read spread squares of the mapped part."""
-    part, per_side = scene.part, round(SAMPLES**0.5)
+    part = scene.part
     seen = with_dem = total = 0
     figures, slopes, heights = [], [], [np.array([np.nan, np.nan], np.float32)]
-    for row in np.linspace(0, max(part.height - SAMPLE_SIDE, 0), per_side).astype(int):
-        for column in np.linspace(0, max(part.width - SAMPLE_SIDE, 0), per_side).astype(int):
+    for row in _spread(part.height):
+        for column in _spread(part.width):
             window = Window(part.col_off + column, part.row_off + row,
                             min(SAMPLE_SIDE, part.width), min(SAMPLE_SIDE, part.height))
             stack = scene.read(window, use_dem=False, use_ndvi=False)
@@ -152,7 +152,7 @@ def _sampled(scene: Scene) -> _Sample:
                 continue
             present = read_on(scene.dem, scene.grid.window(window), [1], "nearest")[1]
             with_dem += int((stack.valid & present).sum())
-            if len(figures) % (SAMPLES // SLOPES) == 1:
+            if len(slopes) * SAMPLES // SLOPES <= len(figures):
                 relief = scene.relief(scene.grid.window(window))
                 slopes.append(relief.slope_deg[np.isfinite(relief.slope_deg)])
                 heights.append(relief.elevation_m[np.isfinite(relief.elevation_m)])
@@ -160,6 +160,12 @@ def _sampled(scene: Scene) -> _Sample:
     low, high = (float(f(all_heights[2:])) for f in (np.min, np.max)) if all_heights.size > 2 else (0.0, 0.0)
     return _Sample(seen / total, with_dem / max(seen, 1), (low, high),
                    float(np.median(all_slopes)) if all_slopes.size else 0.0, np.array(figures).reshape(-1, 7))
+
+
+def _spread(length: int) -> NDArray[np.int_]:
+    """Return where squares along one side start: side by side when few are enough, else spread evenly."""
+    count = min(round(SAMPLES**0.5), -(-length // SAMPLE_SIDE))
+    return np.linspace(0, max(length - SAMPLE_SIDE, 0), count).astype(int)
 
 
 def _crs(scene: Scene) -> Finding:

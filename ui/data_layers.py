@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.errors import ScarpError
-from core.facts import BINS, Facts
+from core.facts import Facts
 from core.project import BANDS, Layer, Project, change_layer, remove_layer
 from ui import html
 from ui.data_facts import ROLES, facts_of, in_words, line, picture_of, small_picture
@@ -134,8 +134,7 @@ def _histogram(facts: Facts, bands: dict[str, int]) -> None:
     shown = [band for band in facts.bands if band.counts and (band.index in ink or not ink)][:4]
     figure = go.Figure()
     for band in shown:
-        step = (band.high - band.low or 1) / BINS
-        figure.add_scatter(x=[band.low + step * (i + 0.5) for i in range(BINS)], y=band.counts, mode="lines",
+        figure.add_scatter(x=[band.low + band.step * i for i in range(len(band.counts))], y=band.counts, mode="lines",
                            line={"width": 1.5, "shape": "spline", "color": ink.get(band.index)},
                            fill="tozeroy", opacity=0.7, hovertemplate=f"band {band.index}: %{{x:,.4~g}}<extra></extra>")
     figure.update_layout(height=120, margin={"l": 4, "r": 4, "t": 6, "b": 22}, showlegend=False,

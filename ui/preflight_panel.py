@@ -81,10 +81,13 @@ def verdict(found: list[Finding]) -> None:
 
 
 def show(found: list[Finding]) -> None:
-    """List findings, the gravest first; those that are good in short."""
-    rows = [f'<li class="scarp-{f.level}"><b>{escape(f.what)}</b><span>{escape(f.found)}</span>'
-            f"{f'<em>{escape(f.meaning)}</em>' if f.meaning else ''}</li>" for f in found]
-    st.html(f'<ul class="scarp-findings">{"".join(rows)}</ul>')
+    """List findings, the gravest first; what is good can be unfolded."""
+    rows = [(f.level, f'<li class="scarp-{f.level}"><b>{escape(f.what)}</b><span>{escape(f.found)}</span>'
+             f"{f'<em>{escape(f.meaning)}</em>' if f.meaning else ''}</li>") for f in found]
+    good = [row for level, row in rows if level == "good"]
+    folded = f'<details><summary>{len(good)} good</summary><ul class="scarp-findings">{"".join(good)}</ul></details>'
+    st.html(f'<ul class="scarp-findings">{"".join(row for level, row in rows if level != "good")}</ul>'
+            f"{folded if good else ''}")
 
 
 def footprints(project: Project, layers: list[Layer]) -> dict[str, Any]:
