@@ -7,10 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import streamlit as st
 
 from core.errors import ScarpError
-from core.preflight import Estimate, Finding, check
+from core.estimate import Estimate
+from core.preflight import Finding, check, worst
 from core.project import Project
 from core.request import Request
 from ui import html
+from ui.preflight_panel import show
 from ui.words import say
 
 log = logging.getLogger(__name__)
@@ -32,17 +34,15 @@ def estimate(project: Project, request: Request) -> bool:
         log.error("No estimate", exc_info=error)
         html.note("What it takes could not be estimated.")
         return True
-    findings, cost = look.result()
+    found, cost = look.result()
+    if grave := [finding for finding in found if finding.level in ("stop", "warning")]:
+        show(grave)
+    if notes := [finding for finding in found if finding.level == "note"]:
+        with st.expander(f"{len(notes)} thing{'s' * (len(notes) > 1)} to know", icon=":material/lightbulb:"):
+            show(notes)
     if cost:
         html.note(f"About {_duration(cost.seconds)}, {cost.memory_mb / 1e3:.1f} GB of memory.")
-    for finding in findings:
-        if finding.level == "warning":
-            html.alert(f"{finding.what}: {finding.found}", finding.meaning)
-    if notes := [finding for finding in findings if finding.level == "note"]:
-        with st.expander(f"{len(notes)} thing{'s' * (len(notes) > 1)} to know", icon=":material/lightbulb:"):
-            for finding in notes:
-                html.labelled(f"{finding.what}: {finding.found}", finding.meaning)
-    return True
+    return worst(found) != "stop"
 
 
 @st.fragment(run_every=0.5)
@@ -78,7 +78,7 @@ def _looks() -> OrderedDict[str, Future[Look]]:
 
 
 def _duration(seconds: float) -> str:
-    for limit, unit in ((5400, 3600, ), (90, 60)):
+    for limit, text in ((5400, f"{seconds / 3600:.1f} hours"), (90, f"{seconds / 60:.0f} minutes")):
         if seconds >= limit:
-            return f"{seconds / unit:.1f} hours" if unit == 3600 else f"{seconds / unit:.0f} minutes"
+            return text
     return f"{max(1, seconds):.0f} seconds"

@@ -1,5 +1,8 @@
 """The panel that starts a detection: where, from what, with which model; then what it will take, and the button."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 
 from core.engines import ENGINES
@@ -8,11 +11,10 @@ from core.project import Layer, Project
 from core.registry import ModelCard
 from core.request import Request
 from core.vectorize import OutlineSettings
-from core.vectors import area_m2
-from ui import html, state
+from ui import state
 from ui.detect_estimate import estimate
+from ui.map.area_tools import area_tools
 from ui.models import choose_model
-from ui.outlines import size
 from ui.settings import models_root
 from ui.words import errors_in_words, say
 
@@ -29,13 +31,13 @@ def keep_choices() -> None:
 
 def detect_panel(project: Project) -> None:
     """Choose area, image, elevation and model; see what it takes; start."""
-    _area(project)
+    area = area_tools(project)
     image = _layer("Image", project.of("image"), "detect-image")
     dem = _layer("Elevation", [*project.of("dem"), None], "detect-dem") if project.of("dem") else None
     card = choose_model()
     request, ready = None, False
     if card and image:
-        request = _settings(project, card, image, dem)
+        request = _settings(card, image, dem, area)
         try:
             ready = estimate(project, request)
         except ScarpError as error:
@@ -44,19 +46,6 @@ def detect_panel(project: Project) -> None:
         with errors_in_words():
             state.show_job(request.submit(project, models_root()).id)
             st.rerun()
-
-
-def _area(project: Project) -> None:
-    drawn = state.current_area(project)
-    if drawn is None:
-        html.labelled("Area", "The whole image. Draw a rectangle or a polygon on the map to detect in a part of it.")
-        return
-    left, right = st.columns([3, 1], vertical_alignment="bottom")
-    with left:
-        html.labelled("Area", f"Drawn on the map: {size(area_m2(drawn))}")
-    if right.button("Clear", type="tertiary"):
-        state.set_area(project, None)
-        st.rerun()
 
 
 def _layer(label: str, layers: list[Layer | None], key: str) -> Layer | None:
@@ -75,7 +64,7 @@ def _name(layer: Layer | None) -> str:
     return f"{layer.title}, {layer.date}" if layer.date else layer.title
 
 
-def _settings(project: Project, card: ModelCard, image: Layer, dem: Layer | None) -> Request:
+def _settings(card: ModelCard, image: Layer, dem: Layer | None, area: Mapping[str, Any] | None) -> Request:
     """Show what is seldom changed, and return the whole request."""
     threshold_key = f"detect-threshold-{card.name}"
     st.session_state.setdefault(threshold_key, card.threshold)
@@ -88,5 +77,5 @@ def _settings(project: Project, card: ModelCard, image: Layer, dem: Layer | None
                               help="What the network runs on. Automatic takes the fastest that this computer has.")
         window = st.selectbox("Window", _WINDOWS, format_func=lambda side: f"{side} px" if side else "Automatic",
                               key="detect-window", help="Smaller windows need less memory and take longer.")
-    return Request(image, card, dem, state.current_area(project), engine, threshold, smallest, window,
+    return Request(image, card, dem, area, engine, threshold, smallest, window,
                    min(320, window // 4) if window else 320)

@@ -37,11 +37,6 @@ def empty(heading: str, text: str) -> None:
     st.html(f'<div class="scarp-empty"><b>{escape(heading)}</b>{escape(text)}</div>')
 
 
-def alert(heading: str, text: str) -> None:
-    """Say what may spoil a result."""
-    st.html(f'<div class="scarp-alert"><b>{escape(heading)}</b>{escape(text)}</div>')
-
-
 def off(heading: str, text: str) -> None:
     """Name something that cannot be used here, and why."""
     st.html(f'<div class="scarp-off"><b>{escape(heading)}</b>{escape(text)}</div>')

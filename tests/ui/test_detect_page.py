@@ -35,7 +35,7 @@ def cards(root, tmp_path, monkeypatch):
         if sha:
             (tmp_path / "models" / name / "model.safetensors").touch()
     detect_estimate._looks.clear()
-    look(monkeypatch, [Finding("ok", "CRS", "EPSG:32648")])
+    look(monkeypatch, [Finding("good", "CRS", "EPSG:32648")])
 
 
 def look(monkeypatch, findings):
@@ -157,6 +157,10 @@ def test_what_spoils_a_result_is_said_and_what_cannot_work_cannot_be_started(val
     assert "Use finer imagery." in words(app) and "No NDVI." in words(app)
     assert [box.label for box in app.expander if "to know" in box.label] == ["1 thing to know"]
     assert not button(app, "Detect landslides").disabled
+    detect_estimate._looks.clear()
+    look(monkeypatch, [Finding("stop", "DEM", "elsewhere", "Use that of this place.")])
+    app = page()
+    assert "Use that of this place." in words(app) and button(app, "Detect landslides").disabled
     detect_estimate._looks.clear()
     look(monkeypatch, InputError("image", got="one band", expected="colour", remedy="Use another image."))
     app = page()
