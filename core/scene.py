@@ -181,7 +181,7 @@ class Scene:
         bands, observed = self._bands(grid, [*indexes, self.roles["nir"]] if with_nir else indexes)
         rgb = self.scaling.apply(bands[:3])
         absent = np.full(grid.shape, np.nan, np.float32)
-        de, dn, _ = self._terrain(grid) if use_dem and observed.any() else (absent, absent, absent)
+        de, dn, _ = self._terrain(grid, heights=False) if use_dem and observed.any() else (absent, absent, absent)
         vegetation = absent
         if use_ndvi and observed.any():
             vegetation = self._vegetation(grid, bands, rgb, absent)
@@ -198,22 +198,22 @@ class Scene:
         with self._lock:
             return read_on(self.image, grid, indexes, use_alpha=self._use_alpha)
 
-    def _terrain(self, grid: Grid) -> tuple[Floats, Floats, Floats]:
-        absent = np.full(grid.shape, np.nan, np.float32)
+    def _terrain(self, grid: Grid, *, heights: bool = True) -> tuple[Floats, Floats, Floats]:
+        absent = (np.broadcast_to(np.float32(np.nan), grid.shape),) * 3
         if self.dem is None:
-            return absent, absent, absent
+            return absent
         dem_grid = grid_of(self.dem)
         window = dem_window(dem_grid, grid)
         if window is None:
-            return absent, absent, absent
+            return absent
         part = dem_grid.window(window)
         with self._lock:
             elevation, present = read_on(self.dem, part, [1])
         if not present.any():
-            return absent, absent, absent
+            return absent
         unit = FEET_M if self.settings.dem_unit == "ft" else 1.0
         found = terrain_on(np.where(present, elevation[0], np.float32(np.nan)), part, grid,
-                           vertical_unit_m=unit, order=self.settings.terrain)
+                           vertical_unit_m=unit, order=self.settings.terrain, heights=heights)
         return found.de, found.dn, found.elevation_m
 
     def _vegetation(self, grid: Grid, bands: Floats, rgb: Floats, absent: Floats) -> Floats:

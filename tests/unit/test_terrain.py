@@ -365,6 +365,19 @@ def test_windows_agree_with_the_whole():
     np.testing.assert_allclose(terrain.elevation_m, whole.elevation_m[50:98, 30:94], rtol=1e-4)
 
 
+@pytest.mark.parametrize("order", ["gradients", "dem"])
+@pytest.mark.parametrize("gsd", [2.0, 40.0])
+def test_without_heights_the_rest_is_the_same(order, gsd):
+    dem = plane(DEM47, 25, 80)
+    dem[28:31, 30:33] = np.nan
+    image = image_over(DEM47, UTM48, gsd, int(320 / gsd))
+    full, bare = (terrain_on(dem, DEM47, image, order=order, heights=heights) for heights in (True, False))
+    for name in ("de", "dn", "present"):
+        np.testing.assert_array_equal(getattr(full, name), getattr(bare, name))
+    assert np.isfinite(full.elevation_m).any()
+    assert np.isnan(bare.elevation_m).all()
+
+
 def test_an_unknown_order_lists_the_known():
     with pytest.raises(UnknownNameError, match="gradients, dem"):
         terrain_on(np.zeros(DEM47.shape), DEM47, DEM47, order="slope")
