@@ -9,6 +9,7 @@ import streamlit as st
 from core.tokens import signer
 from core.vectors import map_geojson
 from ui.leaflet import Bounds, add_outlines, html_of, inert, new_map, read_features
+from ui.security import allowed
 from ui.settings import projects_root
 
 NOTE = "No WebGL 2 in this browser: a plainer map, without drawing. An area can be typed or uploaded."
@@ -22,7 +23,7 @@ def fallback_map(*, bounds: Bounds, layers: Sequence[Mapping[str, Any]], area: M
     with st.container(key="plain-map" if height is None else None):
         st.caption(NOTE)
         page = _page(tuple(bounds), json.dumps(list(layers)), json.dumps(area))
-        st.iframe(page, height=height or 700, alt="Map")
+        st.iframe(allowed(page), height=height or 700, alt="Map")
 
 
 @st.cache_data(max_entries=4, show_spinner="Drawing the map ...")

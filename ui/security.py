@@ -1,18 +1,24 @@
 """What every answer of the server carries, and which requests it answers at all."""
 
 import os
+import secrets
 
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Streamlit's own scripts, styles and components need what is inline, evaluated or made as a blob; nothing needs
-# another host.
+NONCE = secrets.token_urlsafe(18)
+"""Marks the scripts of our own pages in frames; a new one each time the server starts."""
+
+BASEMAPS = "https://tile.openstreetmap.org https://*.tile.opentopomap.org https://server.arcgisonline.com"
+"""The only other hosts, asked when someone switches an online basemap on (``ui.map.basemaps``)."""
+
+# Streamlit writes styles into the page, and makes components and workers out of blobs.
 _POLICY = "; ".join((
-    "default-src 'self'", "script-src 'self' blob:", "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data: blob:", "font-src 'self' data:", "connect-src 'self' data: blob:", "worker-src 'self' blob:",
-    "frame-src 'self' data: blob:", "object-src 'none'", "base-uri 'self'", "form-action 'self'",
-    "frame-ancestors 'self'"))
+    "default-src 'self'", f"script-src 'self' blob: 'nonce-{NONCE}'", "style-src 'self' 'unsafe-inline'",
+    f"img-src 'self' data: blob: {BASEMAPS}", "font-src 'self' data:", f"connect-src 'self' data: blob: {BASEMAPS}",
+    "worker-src 'self' blob:", "frame-src 'self' data: blob:", "object-src 'none'", "base-uri 'self'",
+    "form-action 'self'", "frame-ancestors 'self'"))
 HEADERS = {
     "content-security-policy": _POLICY, "x-content-type-options": "nosniff", "referrer-policy": "same-origin",
     "x-frame-options": "SAMEORIGIN", "cross-origin-opener-policy": "same-origin",
@@ -25,6 +31,11 @@ def hosts() -> list[str]:
     A page of another site cannot reach the server through a name that it makes point here.
     """
     return [name.strip() for name in os.environ.get("SCARP_HOSTS", "127.0.0.1,localhost").split(",")]
+
+
+def allowed(page: str) -> str:
+    """Return a page of our own with its scripts marked, to be shown in a frame: there the server's policy holds."""
+    return page.replace("<script", f'<script nonce="{NONCE}"')
 
 
 class SecureHeaders:

@@ -91,23 +91,10 @@ export class LayerCard {
       this.move(layer, to);
     });
     grip.addEventListener('pointerdown', (event) => {
-      grip.setPointerCapture(event.pointerId);
       event.preventDefault();
       grip.focus();
-      this.list.classList.add('is-sorting');
-      grip.closest('.sm-layer').classList.add('is-held');
+      this.hold(layer, grip.closest('.sm-layer'));
     });
-    grip.addEventListener('pointermove', (event) => {
-      if (grip.hasPointerCapture(event.pointerId)) this.drag(grip.closest('.sm-layer'), event.clientY);
-    });
-    const drop = () => {
-      if (!this.list.classList.contains('is-sorting')) return;
-      this.list.classList.remove('is-sorting');
-      grip.closest('.sm-layer').classList.remove('is-held');
-      this.move(layer, this.rows().findIndex((row) => row.dataset.layer === layer.slot));
-    };
-    grip.addEventListener('pointerup', drop);
-    grip.addEventListener('pointercancel', drop);
     return grip;
   }
 
@@ -115,8 +102,25 @@ export class LayerCard {
     return [...this.list.querySelectorAll('.sm-layer')];
   }
 
-  // Let the held row change places with the one the pointer is on.
+  // Carry a row until the pointer is let go. The document listens: a row that moves in the page loses the pointer.
+  hold(layer, held) {
+    const done = new AbortController();
+    const mark = (on) => [this.list, held].forEach((node, at) => node.classList.toggle(['is-sorting', 'is-held'][at], on));
+    mark(true);
+    const drop = () => {
+      done.abort();
+      mark(false);
+      this.move(layer, this.rows().indexOf(held));
+    };
+    document.addEventListener('pointermove', (event) => this.drag(held, event.clientY), done);
+    for (const end of ['pointerup', 'pointercancel']) document.addEventListener(end, drop, done);
+  }
+
+  // Let the held row change places with the one the pointer is on; at the card's ends the list scrolls.
   drag(held, y) {
+    const { top: upper, bottom: lower } = this.card.getBoundingClientRect();
+    if (y < upper + 40) this.card.scrollTop -= 12;
+    if (y > lower - 80) this.card.scrollTop += 12;
     const over = this.rows().find((row) => {
       const { top, bottom } = row.getBoundingClientRect();
       return row !== held && y >= top && y <= bottom;

@@ -56,7 +56,7 @@ const KINDS = {
     ],
     content: dataOf,
     change: (source, layer) => source.setData(dataOf(layer)),
-    opacity: (id, { opacity }) => (id.endsWith('fill') ? [['fill-opacity', 0.08 * opacity]] : [['line-opacity', (id.endsWith('casing') ? 0.6 : 1) * opacity]]),
+    opacity: (id, { opacity }) => (id.endsWith('fill') ? [['fill-opacity', 0.05 * opacity]] : [['line-opacity', (id.endsWith('casing') ? 0.6 : 1) * opacity]]),
   },
   area: {
     source: (layer) => ({ type: 'geojson', data: dataOf(layer) }),

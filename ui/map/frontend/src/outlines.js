@@ -3,6 +3,7 @@ import { el } from './dom.js';
 import { OUTLINES } from './layers.js';
 
 const NEAR = 4;
+const MOST = 8;
 
 export class Outlines {
   constructor(map, root, { onHover, onPick, isBusy }) {
@@ -39,10 +40,11 @@ export class Outlines {
       this.onHover(id);
       if (!busy) this.map.getCanvas().style.cursor = outline ? 'pointer' : '';
     }
-    const { label, note } = feature?.properties ?? {};
-    this.tip.hidden = !label;
-    if (!label) return;
-    this.tip.replaceChildren(el('b', {}, label), ...(note ? [note] : []));
+    const said = outline ? [outline] : feature ? [feature, ...this.map.queryRenderedFeatures(event.point, { layers: this.layers('shapes:') })] : [];
+    const names = [...new Set(said.map(({ properties }) => properties.label).filter(Boolean))].slice(0, MOST); // shapes often lie on each other
+    this.tip.hidden = !names.length;
+    if (!names.length) return;
+    this.tip.replaceChildren(...names.map((name) => el('b', {}, name)), ...(feature.properties.note ? [feature.properties.note] : []));
     const frame = this.map.getContainer();
     const place = (at, room, size) => Math.round(at + 14 + size > room ? at - 14 - size : at + 14);
     const x = place(event.point.x, frame.clientWidth, this.tip.offsetWidth);
