@@ -122,13 +122,14 @@ def cancel(job: Job) -> None:
 def resume(job: Job) -> Job:
     """Put a job that did not reach its end into the queue again, at the back; any other is returned as it is."""
     now = reload(job)
-    if now.state in (State.CANCELLED, State.FAILED, State.LOST) and change(
-            now, state=State.QUEUED, queued=time.time(), started=None, ended=None, pid=None, pid_started=None,
-            exit_code=None, error=""):
+    if not now.active and now.state is not State.DONE:
         forget(now.folder)
         (now.folder / "progress.json").unlink(missing_ok=True)
         with suppress(OSError):
             (now.folder / "log.txt").replace(now.folder / "log.1.txt")
+        # Last of all: once it waits, anybody may start it.
+        change(now, state=State.QUEUED, queued=time.time(), started=None, ended=None, pid=None, pid_started=None,
+               exit_code=None, error="")
     return read(job.folder)
 
 

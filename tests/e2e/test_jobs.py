@@ -39,9 +39,7 @@ class App:
         with (self.folder / "server.txt").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)], cwd=ROOT,
-                stdout=log, stderr=log, start_new_session=True,
-                env={**os.environ, "SCARP_PROJECTS": str(self.projects), "SCARP_NICE": "0",
-                     "SCARP_MODELS": str(self.folder / "models")})
+                stdout=log, stderr=log, start_new_session=True)
         end = time.monotonic() + 120
         while True:
             try:
@@ -67,8 +65,10 @@ class App:
 
 
 @pytest.fixture
-def app(tmp_path, make_raster):
+def app(tmp_path, make_raster, monkeypatch):
     """An app on a project whose detection takes a while."""
+    for name, value in (("PROJECTS", tmp_path / "projects"), ("MODELS", tmp_path / "models"), ("NICE", 0), ("JOBS", 1)):
+        monkeypatch.setenv(f"SCARP_{name}", str(value))  # for this process too: who looks at a job may start it
     project = create(tmp_path / "projects" / "valley", "Valley")
     image = project.folder / "layers" / "image.tif"
     shutil.copy(make_raster("image.tif", shape=(1792, 1792), tiled=True), image)
