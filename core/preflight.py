@@ -136,30 +136,30 @@ def _existing(settings: DetectSettings) -> Path:
 
 def _sampled(scene: Scene) -> _Sample:
     """Read spread squares of the mapped part."""
-    part = scene.part
-    seen = with_dem = total = 0
-    figures, slopes, heights = [], [], [np.array([np.nan, np.nan], np.float32)]
-    for row in _spread(part.height):
-        for column in _spread(part.width):
-            window = Window(part.col_off + column, part.row_off + row,
-                            min(SAMPLE_SIDE, part.width), min(SAMPLE_SIDE, part.height))
-            stack = scene.read(window, use_dem=False, use_ndvi=False)
-            total += stack.valid.size
-            seen += int(stack.valid.sum())
-            if stack.valid.mean() > 0.25:
-                figures.append(domain.describe(stack.image * 128 + 127, stack.valid))
-            if scene.dem is None or not stack.valid.any():
-                continue
-            present = read_on(scene.dem, scene.grid.window(window), [1], "nearest")[1]
-            with_dem += int((stack.valid & present).sum())
-            if len(slopes) * SAMPLES // SLOPES <= len(figures):
-                relief = scene.relief(scene.grid.window(window))
-                slopes.append(relief.slope_deg[np.isfinite(relief.slope_deg)])
-                heights.append(relief.elevation_m[np.isfinite(relief.elevation_m)])
-    all_slopes, all_heights = np.concatenate([*slopes, np.empty(0)]), np.concatenate(heights)
-    low, high = (float(f(all_heights[2:])) for f in (np.min, np.max)) if all_heights.size > 2 else (0.0, 0.0)
-    return _Sample(seen / total, with_dem / max(seen, 1), (low, high),
-                   float(np.median(all_slopes)) if all_slopes.size else 0.0, np.array(figures).reshape(-1, 7))
+    part, seen, with_dem, total = scene.part, 0, 0, 0
+    figures: list[NDArray[np.float64]] = []
+    slopes, heights = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
+    places = [(row, column) for row in _spread(part.height) for column in _spread(part.width)]
+    for number, (row, column) in enumerate(places):
+        window = Window(part.col_off + column, part.row_off + row,
+                        min(SAMPLE_SIDE, part.width), min(SAMPLE_SIDE, part.height))
+        stack = scene.read(window, use_dem=False, use_ndvi=False)
+        total += stack.valid.size
+        seen += int(stack.valid.sum())
+        if stack.valid.mean() > 0.25:
+            figures.append(domain.describe(stack.image * 128 + 127, stack.valid))
+        if scene.dem is None or not stack.valid.any():
+            continue
+        present = read_on(scene.dem, scene.grid.window(window), [1], "nearest")[1]
+        with_dem += int((stack.valid & present).sum())
+        if number % -(-len(places) // SLOPES) == 0:
+            relief = scene.relief(scene.grid.window(window))
+            slopes.append(relief.slope_deg[np.isfinite(relief.slope_deg)])
+            heights.append(relief.elevation_m[np.isfinite(relief.elevation_m)])
+    height, slope = np.concatenate(heights), np.concatenate(slopes)
+    return _Sample(seen / total, with_dem / max(seen, 1),
+                   (float(height.min()), float(height.max())) if height.size else (0.0, 0.0),
+                   float(np.median(slope)) if slope.size else 0.0, np.array(figures).reshape(-1, 7))
 
 
 def _spread(length: int) -> NDArray[np.int_]:

@@ -27,11 +27,11 @@ def layers(project: Project) -> None:
     key = f"layers-{project.id}"
     picked = st.dataframe(
         rows, hide_index=True, key=key, row_height=44, height=min(40 + 44 * len(rows), 436), width="stretch",
-        on_select="rerun", selection_mode="single-row",
+        on_select="rerun", selection_mode=["single-row", "single-cell"],
         column_config={
             "": st.column_config.ImageColumn(width=52), "Layer": st.column_config.TextColumn(width="medium"),
             "Open": st.column_config.NumberColumn("To confirm", width=84, help="Guesses that wait for your word")})
-    chosen = picked["selection"]["rows"]
+    chosen = [*(row for row, _ in picked["selection"].get("cells", [])), *picked["selection"]["rows"]]
     if chosen and chosen[0] < len(project.layers):
         with st.container(border=True, key="layer"):
             layer_details(project, project.layers[chosen[0]])
