@@ -26,6 +26,8 @@ DAMAGE = (RuntimeError, EOFError, LookupError, TypeError, AttributeError, Assert
           MemoryError, struct.error, zipfile.BadZipFile)
 """What PyTorch raises on a file that is not what it seems."""
 
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)
+
 ENCODERS: dict[str, Callable[[], nn.Module]] = {
     "resnet50": ResNet50, "vgg16": partial(Vgg16, norm=False), "vgg16_bn": partial(Vgg16, norm=True),
 }
@@ -55,12 +57,12 @@ def convert_weights(checkpoint: Path, architecture: str, out: Path) -> int:
     with torch.device("meta"):
         encoder = ENCODERS[architecture]()
     tensors = fitted(state, encoder, checkpoint.name)
-    write_atomic(out, save({name: value.contiguous() for name, value in tensors.items()}))
+    write_atomic(out, save({name: value.float().contiguous() for name, value in tensors.items()}))
     return sum(value.numel() for value in tensors.values())
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """Return a checkpoint's tensors by name, as float32."""
+    """Return a checkpoint's tensors by name."""
     try:
         size = _unpacked_bytes(path)
         state = torch.load(path, map_location="cpu", weights_only=True) if size <= MAX_CHECKPOINT_BYTES else None
@@ -79,7 +81,7 @@ def _read(path: Path) -> dict[str, Tensor]:
                          remedy="Give torchvision's own checkpoint.")
     if not isinstance(state, dict) or not all(isinstance(name, str) and _plain(value) for name, value in state.items()):
         raise _not_a_checkpoint(path, f"a {type(state).__name__} that holds more than named tensors")
-    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+    return {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
 
 
 def _unpacked_bytes(path: Path) -> int:
@@ -90,7 +92,7 @@ def _unpacked_bytes(path: Path) -> int:
 
 
 def _plain(value: object) -> bool:
-    return isinstance(value, Tensor) and value.layout == torch.strided and not value.is_quantized
+    return isinstance(value, Tensor) and value.layout == torch.strided and value.dtype in _DTYPES
 
 
 def _not_a_checkpoint(path: Path, got: str) -> InputError:

@@ -95,8 +95,8 @@ def fitted(state: Mapping[str, Tensor], encoder: nn.Module, source: str) -> dict
 def _shaped(value: Tensor, wanted: Tensor) -> Tensor:
     if value.ndim == 2 and value.numel() == wanted.numel():
         return value.reshape(wanted.shape)
-    if value.ndim == wanted.ndim == 4 and value.shape[1] == 3 < wanted.shape[1]:
-        return torch.cat([value, value.new_zeros(len(value), wanted.shape[1] - 3, *value.shape[2:])], 1)
+    if value.ndim == wanted.ndim == 4 and value.shape[1] == 3 and value.shape == wanted[:, :3].shape:
+        return torch.cat([value, value.new_zeros(wanted[:, 3:].shape)], 1)
     return value
 
 
