@@ -15,9 +15,11 @@ _LEFT = "left-job"
 
 def followed_job(project: Project) -> Job | None:
     """Return the detection that the page follows: the one in the address, else one that is under way."""
-    found = [job for job in jobs(project.folder / "jobs") if job.kind == "detect"]
-    named = next((job for job in found if job.id == state.current_job()), None)
-    return named or next((job for job in found if job.active and job.id != state.get(_LEFT)), None)
+    found = {job.id: job for job in jobs(project.folder / "jobs") if job.kind == "detect"}
+    if state.current_job() not in found:
+        under_way = (job.id for job in found.values() if job.active and job.id != state.get(_LEFT))
+        state.show_job(next(under_way, None))
+    return found.get(state.current_job())
 
 
 def settle(project: Project, job: Job | None) -> Job | None:
