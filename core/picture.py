@@ -22,7 +22,7 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
 from core.config import SCHEMES
-from core.errors import InputError
+from core.errors import InputError, StorageError
 from core.files import write_atomic
 from core.grid import Grid
 from core.styles import Style, imagery
@@ -52,6 +52,7 @@ def picture(image: Path, folder: Path, *, outlines: Path | None = None, dem: Pat
     Raises:
         InputError: A file cannot be read.
         GridError: The image has no place on Earth.
+        StorageError: The project is not there any more, or cannot be written.
     """
     sources = [path for path in (image, outlines, dem) if path]
     mark = repr([(path.name, path.stat().st_mtime_ns) for path in sources] + [bands]).encode()
@@ -73,7 +74,12 @@ def picture(image: Path, folder: Path, *, outlines: Path | None = None, dem: Pat
     made = Image.fromarray(drawn, "RGBA")
     _draw_outlines(made, shapes, grid)
     _draw_scale(made, grid.gsd_m)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)  # and not its parents: the project may have been removed meanwhile
+    except OSError as error:
+        raise StorageError(f"folder {folder.name}", got=error.strerror or "an error",
+                           expected="a project that is there and can be written",
+                           remedy="Open the project again.") from error
     for old in folder.glob("picture-*.webp"):
         old.unlink(missing_ok=True)
     file = io.BytesIO()

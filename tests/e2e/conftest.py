@@ -144,17 +144,14 @@ def open_page(browser, server):
     """Return a function that opens an address of the app; a page that leaves it or complains fails the test."""
     contexts, watch = [], Watch(server)
 
-    def opened(path="/detect", *, theme="light", script=""):
-        context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=theme,
+    def opened(path="/detect", *, theme="light", script="", size=(1280, 800)):
+        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=theme,
                                       reduced_motion="reduce")
         contexts.append(context)
+        context.on("page", lambda page: _watch(watch, page))  # also the tabs that a page opens
         page = context.new_page()
-        page.set_default_timeout(20_000)
         if script:
             page.add_init_script(script)
-        page.on("request", lambda request: _note_request(watch, request.url))
-        page.on("pageerror", lambda error: watch.complaints.append(str(error)))
-        page.on("console", lambda message: _note_console(watch, message))
         page.goto(server + path)
         return page
 
@@ -171,7 +168,30 @@ def _note_request(watch, url):
         watch.left.append(url)
 
 
+def _watch(watch, page):
+    page.set_default_timeout(30_000)
+    page.on("request", lambda request: _note_request(watch, request.url))
+    page.on("pageerror", lambda error: watch.complaints.append(str(error)))
+    page.on("console", lambda message: _note_console(watch, message))
+
+
 def _note_console(watch, message):
-    # On a deep link Streamlit looks for its server below the page first; those two answers are 404 by design.
-    if message.type == "error" and "/_stcore/" not in (message.location or {}).get("url", ""):
+    if message.type == "error":
         watch.complaints.append(f"{message.text} ({message.location})")
+
+
+@pytest.fixture
+def clipped():
+    """Return a function that lists the texts of a page that are cut off, or reach out of the window."""
+
+    def found(page):
+        return page.evaluate("""() => [...document.querySelectorAll('[data-testid=stApp] *')].filter((each) => {
+            if (![...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim())) return false;
+            const box = each.getBoundingClientRect(), style = getComputedStyle(each);
+            if (!box.width || style.visibility === 'hidden' || each.closest('[data-testid=stIconMaterial], option')
+                || style.textOverflow === 'ellipsis' || style.clip !== 'auto') return false;
+            const cut = style.display !== 'inline' && each.scrollWidth > each.clientWidth + 1;
+            return cut || box.right > innerWidth + 1 || box.left < -1;
+        }).map((each) => each.textContent.trim().slice(0, 60))""")
+
+    return found

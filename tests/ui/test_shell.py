@@ -165,6 +165,17 @@ def test_the_server_answers_with_safe_headers_and_only_to_its_own_names(monkeypa
     assert TestClient(app, base_url="http://maps.example.org").get("/").status_code == 404
 
 
+def test_the_policy_knows_every_host_of_the_online_basemaps():
+    from fnmatch import fnmatch
+    from urllib.parse import urlparse
+
+    from ui.map.basemaps import basemaps
+    from ui.security import BASEMAPS
+
+    hosts = {urlparse(tiles).netloc for each in basemaps() for tiles in each["tiles"]}
+    assert hosts and all(any(fnmatch(f"https://{host}", known) for known in BASEMAPS.split()) for host in hosts), hosts
+
+
 def test_the_server_listens_on_this_machine_alone_and_tells_no_details():
     import tomllib
 
