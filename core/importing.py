@@ -38,8 +38,8 @@ from core.roles import FEW, guess, guess_outlines
 
 BLOCK = 512
 CHUNK_BYTES = 64 * 2**20
-CACHE_BYTES = 512 << 20
-"""For GDAL's blocks: a row of tiles of a wide striped raster has to fit, or it is decoded many times."""
+CACHE_BYTES = (64 << 20, 512 << 20)
+"""Least and most for GDAL's blocks: two rows of tiles should fit, or a wide striped raster is decoded many times."""
 
 NO_CRS = "no coordinate reference system"
 KEPT_TAGS = ("TIFFTAG_DATETIME", "ACQUISITIONDATETIME", "classes")
@@ -118,9 +118,10 @@ def to_cog(source: Path, target: Path, report: Report, *, crs: str = "") -> None
         ScarpError: As ``import_file``.
     """
     plain = target.with_suffix(".plain.tif")
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, GDAL_TIFF_INTERNAL_MASK=True), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with open_geotiff(source) as dataset:
+        with open_geotiff(source) as dataset, rasterio.Env(
+                GDAL_CACHEMAX=_cache_bytes(dataset), GDAL_TIFF_INTERNAL_MASK=True):
             grid = _grid(dataset, source.name, crs)
             _check_room(target.parent, dataset, source.stat().st_size)
             with _storage(), _created(plain, dataset, grid) as out:
@@ -131,6 +132,11 @@ def to_cog(source: Path, target: Path, report: Report, *, crs: str = "") -> None
             overviews = "nearest" if _labels(copied) else "average"
     _optimise(plain, target, overviews, report)
     plain.unlink()
+
+
+def _cache_bytes(dataset: DatasetReader) -> int:
+    rows = 2 * BLOCK * dataset.width * sum(np.dtype(d).itemsize for d in dataset.dtypes)
+    return int(np.clip(rows, *CACHE_BYTES))
 
 
 def _grid(dataset: DatasetReader, name: str, crs: str) -> Grid:
@@ -228,8 +234,8 @@ def _optimise(plain: Path, target: Path, overviews: str, report: Report) -> None
 
     def work() -> None:
         try:
-            with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
-                copy(plain, target, driver="COG", compress="zstd", level=3, predictor="yes", blocksize=BLOCK,
+            with rasterio.open(plain) as copied, rasterio.Env(GDAL_CACHEMAX=_cache_bytes(copied)):
+                copy(copied, target, driver="COG", compress="zstd", level=3, predictor="yes", blocksize=BLOCK,
                      overview_resampling=overviews, bigtiff="if_safer", num_threads=2)
         except (RasterioError, CPLE_BaseError, OSError) as error:
             failed.append(error)
