@@ -10,6 +10,7 @@ import streamlit as st
 from starlette.routing import Mount, Route
 
 from core.downloads import DownloadGuard
+from core.jobs import recover
 from core.tokens import signer
 from core.uploads import UploadGuard
 from ui import frame
@@ -20,6 +21,7 @@ from ui.settings import ROOT, projects_root
 from ui.words import unexpected
 
 sign = signer(projects_root())
+recover(projects_root())
 app = st.App(
     ROOT / "ui" / "shell.py",
     routes=[

@@ -8,7 +8,7 @@ from core.jobs import ACTIVE, jobs, standing
 from core.project import Project
 from ui import html, nav, state
 from ui.empty import no_project
-from ui.job_card import job_card, turn_to
+from ui.job_card import job_card, mark
 from ui.settings import projects_root
 
 PORTION = 20
@@ -21,21 +21,20 @@ def jobs_page(project: Project) -> None:
     named = _named(job.id for job in found)
     st.space("small")
     at_work(project, [job.id for job in found if job.active], named)
-    ended = [job for job in found if not job.active]
+    ended = sorted((job for job in found if not job.active), key=lambda job: job.id != named)
     if not found:
         html.empty("No jobs yet", "A detection that is started on the map is listed here, with its progress.")
         nav.link("detect", "Open the map", ":material/map:")
     elif ended:
         st.subheader("Ended", anchor=False)
     count = st.session_state.get("jobs_shown", PORTION)
-    for index, job in enumerate(ended):
-        if index < count or job.id == named:
-            job_card(job, log=job.id == named)
+    for job in ended[:count]:
+        job_card(job, log=job.id == named)
     if len(ended) > count:
         st.button(f"Show {min(PORTION, len(ended) - count)} older", on_click=st.session_state.update,
                   kwargs={"jobs_shown": count + PORTION})
     if named:
-        turn_to(named)
+        mark(named)
 
 
 @st.fragment(run_every=1.0)

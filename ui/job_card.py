@@ -56,13 +56,9 @@ def job_card(job: Job, *, log: bool | None = None) -> None:
             _log(job, shown=log)
 
 
-def turn_to(job: str) -> None:
-    """Bring a job into view once, and mark it."""
+def mark(job: str) -> None:
+    """Mark the card of a job."""
     st.html(f"<style>.st-key-job-{job} {{ border-color: var(--st-primary-color) !important; }}</style>")
-    if st.session_state.get("turned_to") != job:
-        st.session_state["turned_to"] = job
-        st.html(f"<script>document.querySelector('.st-key-job-{job}')?.scrollIntoView({{block: 'center'}})</script>",
-                unsafe_allow_javascript=True)
 
 
 def _log(job: Job, *, shown: bool) -> None:

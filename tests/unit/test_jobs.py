@@ -279,6 +279,18 @@ def test_as_many_run_at_once_as_may(root, tmp_path, monkeypatch):
     wait(two[0], State.CANCELLED)
 
 
+def test_a_short_job_waits_for_nothing_and_keeps_nothing_waiting(root, folder, tmp_path):
+    long = wait_for_log(start(folder, SLEEP))
+    short = submit(root / "alps" / "jobs", "import", "T", [sys.executable, "-c", SLEEP], {})
+    wait_for_log(short)
+    cancel(long)
+    start(folder, MARK, str(tmp_path / "marks"), "next")
+    marks(tmp_path, 1)
+    assert read(short.folder).state is State.RUNNING
+    cancel(short)
+    wait(short, State.CANCELLED)
+
+
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "²"])
 def test_a_limit_that_is_no_number_is_refused(monkeypatch, text):
     monkeypatch.setenv("SCARP_JOBS", text)
