@@ -176,7 +176,9 @@ def _watch(watch, page):
 
 
 def _note_console(watch, message):
-    if message.type == "error":
+    # A tile of a file that is gone is not found: a first look at a detection ends with it, a deleted one too.
+    gone = "404" in message.text and "/tiles/" in (message.location or {}).get("url", "")
+    if message.type == "error" and not gone:
         watch.complaints.append(f"{message.text} ({message.location})")
 
 
