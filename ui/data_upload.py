@@ -11,6 +11,7 @@ from core.project import Project
 from core.tokens import signer
 from core.uploads import TOKEN_STEP_S, max_bytes, upload_url
 from ui.settings import ROOT, projects_root
+from ui.words import errors_in_words
 
 
 @lru_cache(maxsize=1)
@@ -22,9 +23,9 @@ def _component() -> Callable[..., Any]:
 @st.fragment(run_every=TOKEN_STEP_S)
 def upload(project: Project) -> None:
     """Show it. When files have come, the page is drawn again and finds them waiting."""
-    most = max_bytes()
-    data = {"url": upload_url(signer(projects_root()), project.folder), "most": most, "suffixes": list(SUFFIXES),
-            "words": f"GeoTIFF, GeoPackage, GeoJSON or zipped Shapefile, up to {most / 1e9:g} GB each"}
-    result = _component()(key=f"upload-{project.id}", data=data, on_came_change=lambda: None)
-    if result.came:
-        st.rerun()
+    with errors_in_words():
+        most = max_bytes()
+        data = {"url": upload_url(signer(projects_root()), project.folder), "most": most, "suffixes": list(SUFFIXES),
+                "words": f"GeoTIFF, GeoPackage, GeoJSON or zipped Shapefile, up to {most / 1e9:g} GB each"}
+        if _component()(key=f"upload-{project.id}", data=data, on_came_change=lambda: None).came:
+            st.rerun()
