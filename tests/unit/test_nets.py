@@ -8,9 +8,11 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from benchmarks.seams import FIELD_PX
+from core.cli import main
 from core.errors import InputError, ModelError, UnknownNameError
 from core.nets import ARCHITECTURES, build
 from core.nets.blocks import ContextPool
+from core.nets.cost import cost
 from core.nets.fstf_net import FUSIONS
 from core.nets.network import Network
 
@@ -123,6 +125,22 @@ def test_paper_sized_networks_have_the_parameters_they_should(name: str, million
     with torch.device("meta"):
         network = build(name, 6)
     assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(millions, abs=0.05)
+
+
+def test_operations_are_counted_as_by_hand() -> None:
+    features = 15.3466e9 * (512 / 224) ** 2  # multiplications of VGG-16's convolutions, known for 224 pixels
+    hidden = 16 * 16 * (7 * 7 * 512 * 4096 + 4096 * 4096 + 4096 * 6)
+    counted = cost("basic_fcn")
+    assert counted.gflop == pytest.approx(2e-9 * (features + hidden), rel=1e-4)
+    assert counted.parameters == 134_293_574
+
+
+def test_the_command_line_lists_every_network(capsys, monkeypatch) -> None:
+    monkeypatch.setattr("core.nets.cost.ARCHITECTURES", ["rae_d", "fstf_net"])
+    assert main(["models", "--networks"]) == 0
+    shown = capsys.readouterr().out
+    assert "57.54 million weights" in shown
+    assert "encoder efficientnet_lite0, fusion stack" in shown
 
 
 def test_fstf_net_fuses_a_pyramid_of_256_with_a_branch_of_512() -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from core.nets import build
 from core.nets.staged import Staged
+from core.registry import list_models
 
 LITE = {"encoder": "efficientnet_lite0", "width": 16}
 VARIANTS = [
@@ -98,3 +99,9 @@ def test_pooling_everything_has_no_finite_reach() -> None:
     with torch.device("meta"):
         assert build("rae_d", 2).reach == (53, None, 38)
         assert build("fstf_net", 2, pool_window=31).reach == (90, 5 + 6 + 18, 38)
+
+
+def test_the_shipped_models_see_as_far_as_they_did_in_training() -> None:
+    reaches = {card.name: build(card.architecture, 2, **card.arguments).reach for card in list_models()
+               if card.name in ("fstf_net_lite", "rae_d_lite")}
+    assert reaches == {"fstf_net_lite": (59, 24 + 9, 38), "rae_d_lite": (41, 24 + 9, 38)}
