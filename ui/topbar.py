@@ -19,9 +19,13 @@ def topbar() -> None:
             _project()
 
 
-@st.fragment(run_every=3.0)
 def _running() -> None:
-    """Show how many jobs run, in all projects, and how far the first is; nothing when none does."""
+    """Show how many jobs there are, in all projects, and how far the first is; only then is it looked at again."""
+    if any(standing(projects_root())):
+        st.fragment(_jobs, run_every=3.0)()
+
+
+def _jobs() -> None:
     at_work, waiting = standing(projects_root())
     if not (first := next(iter([*at_work, *waiting]), None)):
         return
