@@ -33,7 +33,8 @@ from core.facts import look
 from core.files import write_json
 from core.grid import Grid
 from core.ingest import open_geotiff, read_polygons
-from core.project import Layer, Project, add_layer, slug
+from core.masks import outlines_of
+from core.project import Layer, Project, add_layer, remove_layer, slug
 from core.roles import FEW, guess, guess_outlines
 
 BLOCK = 512
@@ -88,14 +89,16 @@ def import_file(project: Project, path: Path, name: str, report: Report | None =
                 made = work / "layer.tif"
                 to_cog(path, made, report or (lambda _: None), crs=crs)
                 about = guess(look(made), name)
+                if about.role == "unobserved":
+                    made = _outlined(made)
             else:
                 made = work / "layer.geojson"
                 _to_geojson(path, made)
                 about = guess_outlines(name)
             final = _place(project.folder / "layers", stem, made)
     except ScarpError as error:
-        raise type(error)(name if error.what == path.name else error.what, got=error.got, expected=error.expected,
-                          remedy=error.remedy) from error
+        raise type(error)(name if error.what in (path.name, "layer.tif") else error.what, got=error.got,
+                          expected=error.expected, remedy=error.remedy) from error
     try:
         changed = add_layer(project, about.role, final, about.title, about.date, bands=about.bands, unit=about.unit,
                             source=name, guesses=about.reasons)
@@ -103,6 +106,20 @@ def import_file(project: Project, path: Path, name: str, report: Report | None =
         final.unlink(missing_ok=True)
         raise
     return changed.layers[-1]
+
+
+def as_unobserved(project: Project, layer: Layer) -> Project:
+    """Take a raster layer as ground that was not observed: its outlines take its place.
+
+    Raises:
+        InputError: Nothing in it is marked, or it is in too many pieces.
+    """
+    with _work(project.folder) as work:
+        made = work / "layer.geojson"
+        outlines_of(project.path(layer), made)
+        final = _place(project.folder / "layers", Path(layer.path).stem, made)
+    remove_layer(project, layer.id)
+    return add_layer(project, "unobserved", final, layer.title, layer.date, source=layer.source)
 
 
 def to_cog(source: Path, target: Path, report: Report, *, crs: str = "") -> None:
@@ -262,6 +279,12 @@ def _to_geojson(source: Path, target: Path) -> None:
     features = [{"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(polygon)}
                 for polygon in shapely.set_precision(moved, 1e-8)]
     write_json(target, {"type": "FeatureCollection", "features": features})
+
+
+def _outlined(mask: Path) -> Path:
+    made = mask.with_suffix(".geojson")
+    outlines_of(mask, made)
+    return made
 
 
 def _place(folder: Path, stem: str, made: Path) -> Path:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.errors import ScarpError
 from core.facts import Facts
+from core.importing import as_unobserved
 from core.project import BANDS, Layer, Project, change_layer, remove_layer
 from ui import html
 from ui.data_facts import ROLES, facts_of, in_words, line, picture_of, small_picture
@@ -109,7 +110,9 @@ def _buttons(project: Project, layer: Layer, changed: dict[str, object]) -> None
         if st.button(label, type="primary", key=f"save-{layer.id}", disabled=not (changed or guessed),
                      icon=":material/check:"):
             with errors_in_words():
-                change_layer(project, layer.id, **guessed | changed)
+                saved = change_layer(project, layer.id, **guessed | changed)
+                if changed.get("role") == "unobserved" and layer.kind == "raster":
+                    as_unobserved(saved, saved.layer(layer.id))
                 st.rerun()
         if st.button("Remove", key=f"remove-{layer.id}", icon=":material/delete:"):
             _confirm_removal(project, layer)

@@ -3,6 +3,7 @@
 import json
 import threading
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
@@ -10,7 +11,8 @@ from rasterio.enums import ColorInterp
 
 from core import importing
 from core.errors import CancelledError, GridError, InputError, StorageError
-from core.importing import import_file
+from core.importing import as_unobserved, import_file
+from core.ingest import read_area
 from core.project import create, open_project
 
 
@@ -227,3 +229,32 @@ def test_outlines_become_geojson_in_degrees_each_by_itself(project, tmp_path):
     assert len(made["features"]) == 2 and made["features"][0]["properties"] == {}
     lon, lat = np.array(made["features"][0]["geometry"]["coordinates"][0]).T
     assert 103.7 < lon.min() < lon.max() < 103.9 and 33.1 < lat.min() < lat.max() < 33.3
+
+
+def cloud(shape=(300, 400)):
+    mask = np.zeros(shape, "uint8")
+    mask[50:100, 200:300] = 1
+    mask[0, 0] = 255
+    return mask
+
+
+def test_a_mask_of_clouds_becomes_outlines(project, make_raster, monkeypatch):
+    layer = import_file(project, make_raster(array=cloud(), nodata=255), "clouds.tif")
+    assert (layer.role, layer.kind) == ("unobserved", "vector") and left(project) == ["clouds.geojson"]
+    area, crs = read_area(project.folder / layer.path)
+    back = gpd.GeoSeries([area], crs=crs).to_crs(32648)[0]
+    np.testing.assert_allclose(back.bounds, (388_100, 3_675_950, 388_150, 3_675_975), atol=0.01)
+    monkeypatch.setattr("core.masks.SIDE", 30)  # cells of 14 pixels, of which each counts that is touched
+    coarse = import_file(project, make_raster(array=cloud(), nodata=255), "clouds.tif")
+    wide = gpd.GeoSeries([read_area(project.folder / coarse.path)[0]], crs=crs).to_crs(32648)[0]
+    assert wide.buffer(0.01).contains(back) and wide.area < 1.8 * back.area
+
+
+def test_a_raster_can_be_taken_as_unobserved_later_and_an_empty_one_not(project, make_raster):
+    labels = import_file(project, make_raster(array=cloud()), "labels.tif")
+    assert labels.role == "truth"
+    changed = as_unobserved(open_project(project.folder), labels)
+    assert [(each.role, each.kind) for each in changed.layers] == [("unobserved", "vector")]
+    assert left(project) == ["labels.geojson"]
+    with pytest.raises(InputError, match="^cloud.tif: got a mask without a mark"):
+        import_file(project, make_raster(array=cloud() * 0), "cloud.tif")
