@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.project import Project, Run
 from core.request import again
-from core.runs import made_with, remove, rename, title_of, when
+from core.runs import TITLE_LENGTH, made_with, remove, rename, title_of, when
 from ui import html, state
 from ui.models import models
 from ui.settings import models_root
@@ -21,14 +21,16 @@ def run_head(project: Project, run: Run) -> None:
         state.show_run(chosen)
         st.rerun()
     with right.popover("", key="run-menu", icon=":material/more_horiz:", help="About this detection"):
-        name = st.text_input("Name", title_of(run), key=f"name-{run.id}", max_chars=80)
-        if name != title_of(run):
-            with errors_in_words():
-                rename(run, name)
-                st.rerun()
+        st.text_input("Name", title_of(run), key=f"name-{run.id}", max_chars=TITLE_LENGTH, placeholder=run.model,
+                      on_change=_rename, args=[run])
         html.facts(made_with(run))
         if st.button("Delete ...", key=f"delete-{run.id}", icon=":material/delete:", type="tertiary"):
             _confirm(project, run)
+
+
+def _rename(run: Run) -> None:
+    with errors_in_words():
+        rename(run, st.session_state[f"name-{run.id}"])
 
 
 @st.dialog("Delete this detection?")

@@ -236,6 +236,8 @@ def test_a_detection_is_renamed_and_not_deleted_without_a_question(found, page):
     app.text_input[0].set_value("After <b>rain</b>").run()
     [choice] = [each for each in app.selectbox if each.label == "Detection"]
     assert choice.options[0].startswith("After <b>rain</b>")
+    app.text_input[0].set_value("").run()
+    assert next(each for each in app.selectbox if each.label == "Detection").options[0].startswith("lite · ")
     button(app, "Delete ...").click().run()
     assert not app.exception and button(app, "Delete") and button(app, "Keep it") and len(found.runs()) == 1
 
