@@ -44,7 +44,7 @@ _MAX_PIXELS = 1 << 26
 _SAMPLE = 1024
 
 
-def relief(dem: Path, folder: Path) -> dict[str, Path]:
+def relief(dem: Path, folder: Path, vertical_unit_m: float = 1.0) -> dict[str, Path]:
     """Return what is shown of a DEM, made when it is missing or older than the DEM.
 
     All stay on the DEM's own grid; a geographic DEM is measured in true metres.
@@ -52,6 +52,7 @@ def relief(dem: Path, folder: Path) -> dict[str, Path]:
     Args:
         dem: GeoTIFF, band 1 elevations.
         folder: Where they are kept.
+        vertical_unit_m: Metres in one unit of elevation.
 
     Returns:
         ``hillshade`` (uint8, 1 to 255, nodata 0), ``slope``, ``aspect`` and ``elevation`` (uint8 in the steps
@@ -61,10 +62,11 @@ def relief(dem: Path, folder: Path) -> dict[str, Path]:
         InputError: The DEM cannot be read.
         GridError: It has no place on Earth.
     """
-    made = {name: folder / f"{_mark(dem)}-{name}.tif" for name in _NODATA}
+    unit = "" if vertical_unit_m == 1 else f"{vertical_unit_m:g}-"
+    made = {name: folder / f"{_mark(dem)}-{unit}{name}.tif" for name in _NODATA}
     if not all(path.is_file() for path in made.values()):
         with _reading(dem) as source, _cogs(made, _profile(source, (source.height, source.width))) as out:
-            _render(source, out)
+            _render(source, out, vertical_unit_m)
     return made
 
 
@@ -150,7 +152,7 @@ def _cogs(made: dict[str, Path], profile: dict[str, Any]) -> Iterator[dict[str, 
             path.unlink(missing_ok=True)
 
 
-def _render(source: rasterio.DatasetReader, out: dict[str, Any]) -> None:
+def _render(source: rasterio.DatasetReader, out: dict[str, Any], vertical_unit_m: float) -> None:
     """Write all four strip by strip, each strip read with one row more on either side."""
     grid = Grid(source.shape, source.transform, source.crs)
     low, high = _extremes(source)
@@ -162,7 +164,8 @@ def _render(source: rasterio.DatasetReader, out: dict[str, Any]) -> None:
         elevation = source.read(1, window=window, masked=True).astype(np.float32).filled(np.nan)
         middle = grid.transform @ (source.width / 2, (top + bottom) / 2)
         inner = np.s_[top - above:bottom - above]
-        de, dn = (g[inner] for g in gradients(elevation, grid.frame_m(*middle), edges=True))
+        de, dn = (g[inner] for g in gradients(
+            elevation, grid.frame_m(*middle), vertical_unit_m=vertical_unit_m, edges=True))
         parts = {
             "hillshade": hillshade(de, dn, multidirectional=True),
             "slope": _steps(slope_deg(de, dn) / SLOPE_STEP_DEG),

@@ -42,7 +42,7 @@ GAMMA = 1.8
 """Exponent of the brightening stretch: dark slopes come up, bright rock stays."""
 
 MAX_SINGLE_BANDS = 12
-_NAMES = ("image", "slope", "aspect", "elevation", "ndvi", "probability")
+_NAMES = ("image", "slope", "aspect", "elevation", "elevation-ft", "ndvi", "probability")
 _SAMPLE = 1024
 
 Ranges = tuple[tuple[float, float], ...]
@@ -53,7 +53,8 @@ class Style:
     """How a raster is drawn.
 
     Attributes:
-        name: "image", "slope", "aspect", "elevation", "ndvi", "probability", or "classes:" and a class scheme.
+        name: "image", "slope", "aspect", "elevation" (or "elevation-ft"), "ndvi", "probability", or "classes:" and a
+            class scheme.
         indexes: 1-based bands: three for colour, one for grey or for a style of its own.
         low: Value drawn darkest, one a band; without it uint8 values are drawn as they are.
         high: Value drawn brightest, one a band.
@@ -183,7 +184,7 @@ def _colormap(name: str) -> str:
         table = _ramp(SLOPE_RAMP, value * SLOPE_STEP_DEG / SLOPE_TOP_DEG)
     elif name == "aspect":
         table = _ramp((*ASPECT_WHEEL, ASPECT_WHEEL[0]), value * ASPECT_STEP_DEG / 360)
-    elif name == "elevation":
+    elif name.startswith("elevation"):
         table = _ramp(ELEVATION_RAMP, value / STEPS)
     elif name == "ndvi":
         table = _ramp(NDVI_RAMP, (value * NDVI_STEP - 1 - NDVI_ENDS[0]) / (NDVI_ENDS[1] - NDVI_ENDS[0]))

@@ -17,7 +17,7 @@ from core.styles import Imagery, Style
 
 MAX_BANDS = 8
 _FORMS = {"probability": ("{:.2f}", PROBABILITY_SCALE), "slope": ("{:.1f}°", SLOPE_STEP_DEG),
-          "elevation": ("{:,.1f} m", 1.0)}
+          "elevation": ("{:,.1f} m", 1.0), "elevation-ft": ("{:,.1f} ft", 1.0)}
 _WINDS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 
 

@@ -15,6 +15,7 @@ from core.config import SCHEMES
 from core.display import relief, vegetation
 from core.grid import Grid
 from core.project import Layer, Project, Run
+from core.scene import FEET_M
 from core.styles import (
     ASPECT_WHEEL,
     ELEVATION_RAMP,
@@ -195,11 +196,11 @@ def _vegetation(project: Project) -> list[dict[str, Any]]:
 
 
 def _terrain(dem: Path, folder: Path, unit: str) -> list[dict[str, Any]]:
-    made = relief(dem, folder)
+    made = relief(dem, folder, FEET_M if unit == "ft" else 1.0)
     low, high = _tint_ends(made["elevation"], made["elevation"].stat().st_mtime_ns)
     tint = Look("elevation", "Terrain", "Elevation", Style("elevation"), opacity=0.8,
                 legend={"ramp": ELEVATION_RAMP, "low": f"{low:,.0f} {unit}", "high": f"{high:,.0f} {unit}"})
-    values = value_url(signer(projects_root()), dem, Style("elevation"))
+    values = value_url(signer(projects_root()), dem, Style("elevation-ft" if unit == "ft" else "elevation"))
     return [_raster(made["slope"], SLOPE), _raster(made["aspect"], ASPECT),
             _raster(made["elevation"], tint) | {"values": values},
             _raster(made["hillshade"], HILLSHADE) | {"values": ""}]

@@ -31,6 +31,13 @@ def test_a_plane_has_its_slope_everywhere(make_raster, tmp_path):
     assert len(np.unique(shade[inner])) == 1 and dataset.nodata == 0 and shade.min() > 0
 
 
+def test_elevations_in_feet_are_measured_in_metres(make_raster, tmp_path):
+    path = make_raster("dem.tif", np.tile(np.arange(60, dtype="float32") / 0.3048, (50, 1)), gsd=1.0)
+    slope = read(relief(path, tmp_path / "a", 0.3048)["slope"])[0]
+    assert (slope[1:-1] * SLOPE_STEP_DEG == 45).all()
+    assert (read(relief(path, tmp_path / "a")["slope"])[0][1:-1] * SLOPE_STEP_DEG > 70).all(), "another unit, kept apart"
+
+
 @pytest.mark.parametrize("rows", [1, 7, 90])
 def test_strips_leave_no_seams(make_raster, tmp_path, monkeypatch, rows):
     array = hills()

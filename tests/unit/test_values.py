@@ -38,6 +38,7 @@ def test_nodata_and_the_world_outside_say_nothing(make_raster):
 
 def test_elevations_have_thousands_and_metres(make_raster):
     assert at(grey(make_raster, "dem.tif", 2134.26, "float32"), Style("elevation"))["text"] == "2,134.3 m"
+    assert at(grey(make_raster, "dem.tif", 2134.26, "float32"), Style("elevation-ft"))["text"] == "2,134.3 ft"
 
 
 def test_an_image_gives_all_its_bands_and_the_place_is_in_its_crs(make_raster):
