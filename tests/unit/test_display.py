@@ -35,7 +35,7 @@ def test_elevations_in_feet_are_measured_in_metres(make_raster, tmp_path):
     path = make_raster("dem.tif", np.tile(np.arange(60, dtype="float32") / 0.3048, (50, 1)), gsd=1.0)
     slope = read(relief(path, tmp_path / "a", 0.3048)["slope"])[0]
     assert (slope[1:-1] * SLOPE_STEP_DEG == 45).all()
-    assert (read(relief(path, tmp_path / "a")["slope"])[0][1:-1] * SLOPE_STEP_DEG > 70).all(), "another unit, kept apart"
+    assert (read(relief(path, tmp_path / "a")["slope"])[0][1:-1] * SLOPE_STEP_DEG > 70).all(), "kept apart by unit"
 
 
 @pytest.mark.parametrize("rows", [1, 7, 90])
