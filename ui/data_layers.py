@@ -16,6 +16,7 @@ from ui.words import errors_in_words, say
 
 UNITS = {"m": "Metres", "ft": "Feet"}
 INK = {"red": "#d1495b", "green": "#3f9d6a", "blue": "#3a86c8", "nir": "#8d5a97"}
+GREY = "#8a979c"
 NONE = "none"
 
 
@@ -23,14 +24,16 @@ def layers(project: Project) -> None:
     """Show the list and the chosen layer."""
     st.subheader("Layers", anchor=False)
     rows = [{"": small_picture(project, layer), "Layer": layer.title, "What it is": ROLES[layer.role],
-             "Date": layer.date or "not given", "Raster": line(project, layer), "Open": len(layer.guesses)}
+             "Date": layer.date or "not given", "Raster": line(project, layer), "Open": len(layer.guesses) or None}
             for layer in project.layers]
     key = f"layers-{project.id}"
     picked = st.dataframe(
         rows, hide_index=True, key=key, row_height=44, height=min(40 + 44 * len(rows), 436), width="stretch",
         on_select="rerun", selection_mode=["single-row", "single-cell"],
         column_config={
-            "": st.column_config.ImageColumn(width=52), "Layer": st.column_config.TextColumn(width="medium"),
+            "": st.column_config.ImageColumn(width=56), "Layer": st.column_config.TextColumn(width=520),
+            "What it is": st.column_config.TextColumn(width=120), "Date": st.column_config.TextColumn(width=96),
+            "Raster": st.column_config.TextColumn(width=190),
             "Open": st.column_config.NumberColumn("To confirm", width=84, help="Guesses that wait for your word")})
     chosen = [*(row for row, _ in picked["selection"].get("cells", [])), *picked["selection"]["rows"]]
     if chosen and chosen[0] < len(project.layers):
@@ -138,7 +141,7 @@ def _histogram(facts: Facts, bands: dict[str, int]) -> None:
     figure = go.Figure()
     for band in shown:
         figure.add_scatter(x=[band.low + band.step * i for i in range(len(band.counts))], y=band.counts, mode="lines",
-                           line={"width": 1.5, "shape": "spline", "color": ink.get(band.index)},
+                           line={"width": 1.5, "shape": "spline", "color": ink.get(band.index, GREY)},
                            fill="tozeroy", opacity=0.7, hovertemplate=f"band {band.index}: %{{x:,.4~g}}<extra></extra>")
     figure.update_layout(height=120, margin={"l": 4, "r": 4, "t": 6, "b": 22}, showlegend=False,
                          yaxis={"visible": False}, xaxis={"showgrid": False, "nticks": 6})

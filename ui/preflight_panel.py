@@ -55,8 +55,9 @@ def preflight(project: Project) -> None:
                 show(found)
             with right:
                 coverage(project, [layer for layer in (image, dem) if layer])
-                if worst(found) != "stop" and "detect" in nav.PAGES:
-                    nav.link("detect", "Detect landslides")
+                if worst(found) != "stop":
+                    with st.container(key="next", horizontal_alignment="center"):
+                        nav.link("detect", "Detect landslides")
 
 
 def _chosen(project: Project, images: list[Layer], dems: list[Layer], cards: list[ModelCard],
@@ -77,12 +78,13 @@ def verdict(found: list[Finding]) -> None:
     """Say in a word whether it will do."""
     level = worst(found)
     word, meaning = VERDICTS[level]
-    st.html(f'<p class="scarp-verdict scarp-{level}"><b>{word}</b>{meaning}</p>')
+    colour = "good" if level == "note" else level
+    st.html(f'<p class="scarp-verdict scarp-level-{colour}"><b>{word}</b>{meaning}</p>')
 
 
 def show(found: list[Finding]) -> None:
     """List findings, the gravest first; what is good can be unfolded."""
-    rows = [(f.level, f'<li class="scarp-{f.level}"><b>{escape(f.what)}</b><span>{escape(f.found)}</span>'
+    rows = [(f.level, f'<li class="scarp-level-{f.level}"><b>{escape(f.what)}</b><span>{escape(f.found)}</span>'
              f"{f'<em>{escape(f.meaning)}</em>' if f.meaning else ''}</li>") for f in found]
     good = [row for level, row in rows if level == "good"]
     folded = f'<details><summary>{len(good)} good</summary><ul class="scarp-findings">{"".join(good)}</ul></details>'

@@ -48,7 +48,7 @@ def test_an_image_and_elevation_are_uploaded_and_judged_with_progress(open_page,
     page.get_by_text("Importing", exact=True).wait_for()
     page.locator(".scarp-verdict").wait_for(timeout=90_000)
     assert page.locator(".scarp-verdict b").inner_text() == "Ready"
-    assert page.locator(".scarp-findings li.scarp-note b").all_inner_texts() == ["Likeness"]
+    assert page.locator(".scarp-findings li.scarp-level-note b").all_inner_texts() == ["Likeness"]
     assert page.get_by_text("Day it was taken").count() == 0
     layers = open_project(project.folder).layers
     assert [(layer.role, layer.source, layer.date) for layer in layers] == [
