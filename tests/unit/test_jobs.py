@@ -323,6 +323,12 @@ def test_a_waiting_job_is_cancelled_at_once_and_never_starts(root, folder, tmp_p
     wait(third, State.DONE)
 
 
+def test_of_two_changes_at_once_one_is_told_that_it_came_too_late(folder):
+    job = wait(start(folder, "pass"), State.DONE)
+    assert change(job, title="first") and not change(job, title="second")
+    assert read(job.folder).title == "first"
+
+
 def test_a_project_whose_database_is_damaged_does_not_stop_the_others(root, folder):
     (root / "alps" / "jobs").mkdir(parents=True)
     (root / "alps" / "scarp.db").write_bytes(b"no database" * 1000)
