@@ -32,7 +32,8 @@ def detections(project: Project) -> None:
             except ScarpError as error:
                 say(error)
     if len(runs) > _SHOWN:
-        nav.link("detect", f"All {len(runs)} detections")
+        with st.container(key="link-detections"):
+            nav.link("detect", f"All {len(runs)} detections")
 
 
 def layers(project: Project) -> None:
@@ -51,4 +52,5 @@ def layers(project: Project) -> None:
             taken = f", {day(layer.date)}" if layer.date else ""
             html.labelled(layer.title, f"{ROLES.get(layer.role, layer.role)}{taken} · {raster}")
     if "data" in nav.PAGES:
-        nav.link("data", "Add or change data")
+        with st.container(key="link-data"):
+            nav.link("data", "Add or change data")

@@ -32,7 +32,7 @@ def others(current: Project) -> None:
 
 def add_projects() -> None:
     """Offer to make a project, to open one that comes as a zip, or to make the demo."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(key="projects-head", horizontal=True, vertical_alignment="center", gap="small"):
         st.subheader("Projects", anchor=False)
         demo_button("tertiary")
         if st.button("Open a zip", icon=":material/folder_zip:", key="open-zip"):
