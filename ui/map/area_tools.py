@@ -28,7 +28,7 @@ def area_tools(project: Project) -> Mapping[str, Any] | None:
     if area is None:
         html.labelled("Area", "The whole image. Draw a rectangle or a polygon on the map to detect in a part of it.")
     else:
-        html.labelled("Area", f"{size(area_m2(area))} of the image, drawn, typed or uploaded.")
+        html.labelled("Area", f"{size(area_m2(area))}, outlined on the map.")
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         with st.popover("Type", width="stretch", help="Give the area by its four sides"):
             _type(project, area)

@@ -21,7 +21,7 @@ export class Basemap {
     this.memory.tab.set('basemap', id);
     if (typeof id === 'string') this.memory.set('basemap', id);
     if (id && !this.maps) this.load();
-    else this.say();
+    this.say();
     this.onChange();
   }
 
