@@ -7,8 +7,7 @@ from core.project import Project
 from core.runs import title_of, when
 from ui import html, nav
 from ui.outlines import size, table_of
-from ui.place import day
-from ui.project_head import describe
+from ui.place import day, describe
 from ui.words import plain, say
 
 ROLES = {"image": "Image", "dem": "Elevation", "ndvi": "Vegetation index", "truth": "Reference",

@@ -36,6 +36,15 @@ def place_of(project: Project) -> dict[str, str]:
                                         ("Event", day(project.event) if project.event else "")) if value}
 
 
+@st.cache_data(max_entries=64, show_spinner=False)
+def describe(path: Path, changed: int) -> str:
+    """Return a raster's size, pixel size and CRS in a line."""
+    with rasterio.open(path, driver="GTiff") as dataset:
+        grid = Grid(dataset.shape, dataset.transform, dataset.crs)
+        crs = dataset.crs.to_string() if dataset.crs.to_epsg() else "own CRS"
+    return f"{grid.width:,} × {grid.height:,} px · {grid.gsd_m:.2g} m · {crs}"
+
+
 def day(text: str) -> str:
     """Return an ISO day for people."""
     return f"{date.fromisoformat(text):%-d %B %Y}"

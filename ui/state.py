@@ -17,8 +17,8 @@ from core.project import Project, Run, list_projects
 from ui.settings import first_project, projects_root
 
 ADDRESS = ("project", "run", "area", "job")
-AREA, SELECTED, FLY, TAB, NEXT_TAB, RUN, TURN = "area", "selected", "fly", "tab", "next_tab", "run", "turn"
-_OF_PROJECT = (AREA, SELECTED, FLY, RUN)
+SELECTED, FLY, TAB, NEXT_TAB, TURN = "selected", "fly", "tab", "next_tab", "turn"
+_OF_PROJECT = (SELECTED, FLY)
 _PROJECT, _LAST = "project", "last_address"
 
 

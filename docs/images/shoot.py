@@ -1,13 +1,28 @@
-"""Take the README's pictures of a running app: python docs/images/shoot.py [http://127.0.0.1:8501]."""
+"""Take pictures of every page, light and dark, into this folder: python docs/images/shoot.py [http://127.0.0.1:8501].
+
+Without an address it starts the app itself, on a copy of the demonstration project that ``make demo`` makes.
+"""
 
 import io
+import os
+import shutil
+import socket
+import subprocess
 import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-ADDRESS = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8501"
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+PAGES = {"overview": "/", "data": "/data", "detect": "/detect", "jobs": "/jobs"}
+SIZE = {"width": 1440, "height": 900}
 READY = ".sm-root[data-ready='1'][data-idle='1']"
 INSIDE_LARGEST = """() => {
     const root = document.querySelector('.sm-root');
@@ -19,30 +34,75 @@ INSIDE_LARGEST = """() => {
     }
     return hits[hits.length >> 1];
 }"""
+QUIET = """() => !document.querySelector('[data-testid=stSkeleton], [data-testid=stSpinner]') &&
+    document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"""
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu"]
+LIMIT_MS = 120_000
 
 
-def save(page: Page, theme: str) -> None:
-    """Save what is seen in 256 colours."""
-    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    picture = picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
-    picture.save(Path(__file__).with_name(f"app-{theme}.png"), optimize=True)
+@contextmanager
+def server() -> Iterator[str]:
+    """Start the app on a copy of the demonstration project, and stop it."""
+    demo = Path(os.environ.get("SCARP_PROJECTS") or ROOT / "projects") / "demo"
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
+        shutil.copytree(demo, Path(folder) / "demo")
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        process = subprocess.Popen([sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
+                                   cwd=ROOT, env={**os.environ, "SCARP_PROJECTS": folder}, stdout=subprocess.DEVNULL)
+        try:
+            for _ in range(120):
+                try:
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health").close()
+                    break
+                except OSError:
+                    time.sleep(0.5)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(20)
 
 
-with sync_playwright() as playwright:
-    browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-    for theme in ("light", "dark"):
-        page = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=theme).new_page()
-        page.goto(ADDRESS)
-        page.wait_for_selector(READY, timeout=60_000)
-        if theme == "light" and page.locator("[data-layer=outlines]").count():
+def shoot(page: Page, name: str, theme: str) -> None:
+    """Wait until a page is all there, and save what is seen."""
+    page.locator(".st-key-nav").wait_for()
+    for _ in range(2):
+        page.wait_for_function(QUIET)
+        page.wait_for_timeout(3000)
+    if name == "overview":
+        page.locator(".scarp-picture").wait_for()
+    if name == "detect":
+        page.wait_for_selector(READY)
+        if theme == "light":
             page.mouse.click(*page.evaluate(INSIDE_LARGEST))
             page.locator(".st-key-selected").wait_for()
             page.mouse.move(900, 20)
-        if theme == "dark":
+        else:
             page.locator("[data-layer=hillshade] input[type=checkbox]").check()
             page.locator("[data-layer=slope] input[type=checkbox]").check()
         page.wait_for_timeout(3000)
         page.wait_for_selector(READY)
-        save(page, theme)
-    browser.close()
+    page.wait_for_timeout(3000)
+    Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(HERE / f"{name}-{theme}.webp", quality=90, method=6)
+
+
+def main(address: str) -> None:
+    """Take all pictures."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        for theme in ("light", "dark"):
+            for name, path in PAGES.items():
+                page = browser.new_context(viewport=SIZE, color_scheme=theme).new_page()
+                page.set_default_timeout(LIMIT_MS)
+                page.goto(f"{address}{path}?project=demo")
+                shoot(page, name, theme)
+                page.context.close()
+        browser.close()
+
+
+if len(sys.argv) > 1:
+    main(sys.argv[1])
+else:
+    with server() as own:
+        main(own)

@@ -39,6 +39,13 @@ def test_every_page_opens_and_keeps_the_project_in_the_address(valley, visit, wo
     assert {PAGES[each].title for each in PAGES} <= set(words(app).split())
 
 
+@pytest.mark.parametrize("name", ["overview", "detect"])
+def test_a_lost_layer_is_told_without_a_path(valley, root, visit, words, name):
+    (valley.folder / "layers" / "image.tif").unlink()
+    app = visit(name)
+    assert not app.exception and "Image" in app.error[0].value and str(root) not in words(app)
+
+
 def test_the_bar_changes_the_project_and_forgets_what_was_the_last_ones(root, valley, visit):
     create(root / "alps", "Alps")
     run_of(valley, "r1")
