@@ -140,7 +140,8 @@ def test_too_much_is_refused_soon(tmp_path) -> None:
 
 def test_other_kinds_are_refused_by_name(tmp_path) -> None:
     for name, head, named in [
-        ("a.kml", b"<kml/>", "markup"), ("a.shp", b"\x00\x00\x27\x0a", "unknown kind"), ("a.zip", b"PK\x03\x04", "archive"),
+        ("a.kml", b"<kml/>", "markup"), ("a.shp", b"\x00\x00\x27\x0a", "unknown kind"),
+            ("a.zip", b"PK\x03\x04", "archive"),
         ("a.gpkg", b"<OGRVRTDataSource/>", "VRT"), ("a.geojson", b"SQLite format 3\x00", "SQLite"),
     ]:
         path = tmp_path / name
