@@ -68,6 +68,6 @@ def _framed(figure: go.Figure, horizontal: str, vertical: str) -> go.Figure:
     figure.update_layout(
         height=_HEIGHT, margin={"l": 8, "r": 8, "t": 26, "b": 8}, font={"size": 11}, hoverlabel={"font": {"size": 12}},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11}}, dragmode=False)
-    figure.update_xaxes(title={"text": horizontal, "font": {"size": 11}, "standoff": 6}, tickfont={"size": 11}, automargin=True)
-    figure.update_yaxes(title={"text": vertical, "font": {"size": 11}, "standoff": 4}, tickfont={"size": 11}, automargin=True)
+    for axis, title in ((figure.update_xaxes, horizontal), (figure.update_yaxes, vertical)):
+        axis(title={"text": title, "font": {"size": 11}, "standoff": 5}, tickfont={"size": 11}, automargin=True)
     return figure
