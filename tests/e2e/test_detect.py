@@ -117,12 +117,12 @@ def test_a_detection_in_a_drawn_area_is_watched_cancelled_and_resumed(open_page,
     page.get_by_role("button", name="Detect landslides").click()
     page.wait_for_url(re.compile(r"job="))
     page.locator("[data-layer=preview]").wait_for(timeout=PATIENCE_MS)
-    page.reload()  # the address brings it back
     page.get_by_role("button", name="Cancel").click()
     page.get_by_text("Cancelled").first.wait_for(timeout=PATIENCE_MS)
-    assert not plain.runs()
+    assert not plain.runs(), "it was done before it could be cancelled"
     page.get_by_role("button", name="Go on where it stopped").click()
     page.get_by_role("button", name="Cancel").wait_for(timeout=PATIENCE_MS)
+    page.reload()  # the address brings it back
     page.get_by_text("Per km²").or_(page.get_by_text("No landslides found")).first.wait_for(timeout=PATIENCE_MS)
     [run] = plain.runs()
     assert f"run={run.id}" in page.url and "job=" not in page.url
@@ -142,7 +142,7 @@ def test_map_and_table_are_linked_both_ways(open_page, hills):
     frame = page.locator("[data-testid=stDataFrame]").bounding_box()
     page.mouse.click(frame["x"] + 60, frame["y"] + 36 * 3 + 16)
     card.get_by_text("Landslide 3", exact=True).wait_for()
-    page.wait_for_function("document.querySelector('.sm-root').scarpMap.getZoom() > 18")
+    page.wait_for_function("() => document.querySelector('.sm-root').scarpMap.getZoom() > 18")
     x, y = place_of(page, 3)
     page.mouse.click(x + 260, y)
     card.wait_for(state="detached")
