@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import signal
 import sys
 import time
@@ -175,6 +176,9 @@ def _reporter(file: Path | None, what: str = "detection") -> Callable[[Any], Non
 
     def remember(number: int, _: FrameType | None) -> None:
         stopped.append(number)
+        if last_stage == "prepare":  # nothing is written yet, and a network that is being compiled does not look up
+            print("stopped", file=sys.stderr, flush=True)
+            os._exit(EXIT_STOPPED)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, remember)

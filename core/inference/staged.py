@@ -51,7 +51,7 @@ class StagedPass:
         self.done, self.decide, self.cuts = done, decide, network.cuts
         self.costs = self.cuts.costs()
         self.begun: set[tuple[int, int]] = set()
-        self.spent: dict[tuple[int, int], float] = {}
+        self.whole: dict[tuple[int, int], float] = {}
         self.context: dict[tuple[int, int], NDArray[np.float32]] = {}
         self.pending: deque[tuple[_Task, Future[tuple[Array, ...]]]] = deque()
 
@@ -82,9 +82,12 @@ class StagedPass:
             for left in range(0, cuts.columns, cuts.cores):
                 cells = [cell for cell in self.cells_of(top, left) if self.want(*cell)]
                 missing = [cell for cell in cells if not self.cell_file(*cell).exists()]
+                near = list(self.near_tasks(top, left)) if missing else []
+                self.whole[top, left] = (len(near) * self.costs["near"] + bool(missing) * self.costs["far"]
+                                         + len(missing) * self.costs["decode"])
                 yield from (_Task("kept", *cell, (top, left)) for cell in cells if cell not in missing)
                 if missing:
-                    yield from self.near_tasks(top, left)
+                    yield from near
                     yield from waiting
                     yield _Task("far", top, left, (top, left))
                     waiting = [_Task("decode", *cell, (top, left)) for cell in missing]
@@ -239,13 +242,11 @@ class StagedPass:
         return strip.row_off - part.row_off, out
 
     def report(self, task: _Task, pixels: int = 0, block: Block | None = None) -> None:
-        """Say that a step is done; a far window's last one makes up for those that were not needed."""
-        whole = self.costs["far"] + self.cuts.cores**2 * (self.costs["near"] + self.costs["decode"])
-        spent = self.spent.get(task.tile, 0.0)
-        cost = whole - spent if task.kind == "close" else min(self.costs.get(task.kind, 0.0), whole - spent)
-        self.spent[task.tile] = spent + cost
+        """Say that a step is done: which share of the steps of its far window, or all where there are none."""
+        whole = self.whole[task.tile]
+        cost = self.costs.get(task.kind, 0.0) / whole if whole else float(task.kind == "close")
         place = None if block is None else clipped(self.cuts.window(task.row, task.column), self.plan.part)
-        self.done(Step(cost / whole, pixels, place, block))
+        self.done(Step(cost, pixels, place, block))
 
     def forget(self, top: int) -> None:
         """Remove what no further step needs."""
