@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-import math
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,12 +14,16 @@ from torch import nn
 
 from core.engines import cache
 from core.engines.graph import Arrays, Graph, flush_subnormals
+from core.engines.openvino_model import convert, with_precise_start
 from core.engines.slices import sliced
+from core.errors import EngineError
 
 logging.getLogger("openvino").setLevel(logging.WARNING)
 logger = logging.getLogger(__name__)
 
-STREAMS = 1
+PRECISION = "INFERENCE_PRECISION_HINT"
+STREAMS = 2
+"""Runs at once, each on its share of the cores: they wait for each other less than the threads of one run do."""
 
 
 class OpenVinoGraph(Graph[ov.InferRequest]):
@@ -37,10 +41,12 @@ class OpenVinoGraph(Graph[ov.InferRequest]):
                  precision: str | None = None) -> None:
         abilities = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         precision = precision or ("bf16" if "BF16" in abilities else "f32")
-        options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": str(STREAMS)}
+        streams = min(STREAMS, len(os.sched_getaffinity(0)))
+        options = {PRECISION: precision, "NUM_STREAMS": str(streams), "ENABLE_CPU_PINNING": "NO"}
         with ThreadPoolExecutor(1, initializer=flush_subnormals) as aside:  # its threads inherit this
             compiled = aside.submit(_compile, module, shapes, options, key).result()
-        requests = [compiled.create_infer_request() for _ in range(STREAMS)]
+        requests = [compiled.create_infer_request() for _ in range(streams)]
+        precision = compiled.get_property(PRECISION).get_type_name()
         super().__init__(f"OpenVINO, CPU, {precision}", reason, shapes, requests, flush_subnormals)
 
     def _run(self, lane: ov.InferRequest, arrays: Arrays) -> Arrays:
@@ -50,34 +56,45 @@ class OpenVinoGraph(Graph[ov.InferRequest]):
 
 def _compile(module: nn.Module, shapes: Sequence[tuple[int, ...]], options: dict[str, str],
              key: str) -> ov.CompiledModel:
-    """Return the compiled network, from the cache where it is there."""
+    """Return the compiled network; in float32 where there are no kernels for what was asked for."""
+    try:
+        return _kept(module, shapes, options, key) if key else _compile_anew(module, shapes, options)
+    except RuntimeError as error:
+        if options[PRECISION] == "f32":
+            raise EngineError("engine openvino", got=_last_line(error), expected="a network that it can compile",
+                              remedy="Use --engine torch.") from error
+        logger.warning("OpenVINO cannot run this in %s here: float32 instead", options[PRECISION])
+        return _compile(module, shapes, options | {PRECISION: "f32"}, key)
+
+
+def _kept(module: nn.Module, shapes: Sequence[tuple[int, ...]], options: dict[str, str], key: str) -> ov.CompiledModel:
+    """Return the compiled network from the cache, where it is put if it is not there."""
     core = ov.Core()
-    if options["INFERENCE_PRECISION_HINT"] == "bf16":
-        module = sliced(module)
-    if not key:
-        return core.compile_model(_convert(module, shapes), "CPU", options)
     processor = [core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
     file = cache.entry(module, key, shapes, options, processor, ov.__version__, torch.__version__)
     if content := cache.read(file):
         try:
             return core.import_model(content, "CPU", options)
         except RuntimeError as error:
-            logger.warning("the compiled network cannot be used (%s): compiling anew", str(error).splitlines()[0])
-    compiled = core.compile_model(_convert(module, shapes), "CPU", options)
+            logger.warning("the compiled network cannot be used (%s): compiling anew", _last_line(error))
+    compiled = _compile_anew(module, shapes, options)
     out = io.BytesIO()
     compiled.export_model(out)
     cache.write(file, out.getvalue())
     return compiled
 
 
-TRACED_PX = 64
-"""The smallest side that a module is traced on: what its layers do must not depend on the size."""
+def _compile_anew(module: nn.Module, shapes: Sequence[tuple[int, ...]], options: dict[str, str]) -> ov.CompiledModel:
+    core = ov.Core()
+    if options[PRECISION] == "f32":
+        return core.compile_model(convert(module, shapes), "CPU", options)
+    model = convert(sliced(module), shapes)
+    try:
+        return core.compile_model(with_precise_start(model), "CPU", options)
+    except RuntimeError:
+        logger.warning("all layers run in %s, the first ones too", options[PRECISION])
+        return core.compile_model(model, "CPU", options)
 
 
-def _convert(module: nn.Module, shapes: Sequence[tuple[int, ...]]) -> ov.Model:
-    """Return the network in OpenVINO's form; it is traced on small inputs, which takes seconds less than on large."""
-    unit = math.gcd(*(side for shape in shapes for side in shape[2:]))
-    small = [tuple(min(side, side // unit * TRACED_PX) for side in shape[2:]) for shape in shapes]
-    examples = tuple(torch.zeros(*shape[:2], *sides) for shape, sides in zip(shapes, small, strict=True))
-    with torch.inference_mode():
-        return ov.convert_model(module, example_input=examples, input=[tuple(shape) for shape in shapes])
+def _last_line(error: RuntimeError) -> str:
+    return str(error).strip().splitlines()[-1]
