@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -38,54 +38,71 @@ _RELIEF = 0.55  # 0 is flat, 1 as dark as the relief itself
 _PALE = (255, 255, 255)
 
 
-def picture(image: Path, folder: Path, *, outlines: Path | None = None, dem: Path | None = None,
-            bands: Mapping[str, int] | None = None) -> Path:
-    """Return a WebP picture of an image, made when it is missing.
+@dataclass(frozen=True)
+class Picture:
+    """A picture of an image.
 
-    Args:
-        image: GeoTIFF, of this project.
+    Attributes:
+        image: GeoTIFF, of a project.
         folder: Where the picture is kept.
         outlines: GeoPackage of a detection.
         dem: GeoTIFF of elevation, for the relief.
-        bands: 1-based band of "red", "green" and "blue"; told from the image by default.
-
-    Raises:
-        InputError: A file cannot be read.
-        GridError: The image has no place on Earth.
-        StorageError: The project is not there any more, or cannot be written.
+        bands: 1-based band of "red", "green" and "blue", as a layer has them; told from the image if empty.
     """
-    sources = [path for path in (image, outlines, dem) if path]
-    mark = repr([(path.name, path.stat().st_mtime_ns) for path in sources] + [bands]).encode()
-    target = folder / f"picture-{hashlib.sha256(mark).hexdigest()[:16]}.webp"
-    if target.is_file():
+
+    image: Path
+    folder: Path
+    outlines: Path | None = None
+    dem: Path | None = None
+    bands: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """Where it is once it is made, as WebP; another place when one of its files changes."""
+        files = [path for path in (self.image, self.outlines, self.dem) if path]
+        mark = repr([(path.name, path.stat().st_mtime_ns) for path in files] + [self.bands]).encode()
+        return self.folder / f"picture-{hashlib.sha256(mark).hexdigest()[:16]}.webp"
+
+    def make(self) -> Path:
+        """Return its path; it is made when it is missing.
+
+        Raises:
+            InputError: A file cannot be read.
+            GridError: The image has no place on Earth.
+            StorageError: The project is not there any more, or cannot be written.
+        """
+        if (target := self.path).is_file():
+            return target
+        file = io.BytesIO()
+        self._draw().save(file, "WEBP", quality=88, method=4)
+        try:
+            self.folder.mkdir(exist_ok=True)  # and not its parents: the project may have been removed meanwhile
+        except OSError as error:
+            raise StorageError(f"folder {self.folder.name}", got=error.strerror or "an error",
+                               expected="a project that is there and can be written",
+                               remedy="Open the project again.") from error
+        for old in self.folder.glob("picture-*.webp"):
+            old.unlink(missing_ok=True)
+        write_atomic(target, file.getvalue())
         return target
-    frame = read_outlines(outlines) if outlines else None
-    try:
-        with rasterio.open(image, driver="GTiff") as source:
-            crs = _upright(Grid(source.shape, source.transform, source.crs))
-            shapes = [] if frame is None else [each for each in frame.to_crs(crs.to_wkt()).geometry if each]
-            grid = _view(source, crs, shapes)
-            drawn = _colours(source, grid, imagery(image, bands).style())
-        if dem:
-            drawn[..., :3] = _with_relief(drawn[..., :3], dem, grid)
-    except rasterio.errors.RasterioError as error:
-        raise InputError(f"picture of {image.name}", got="a file that cannot be read to the end",
-                         expected="a whole GeoTIFF", remedy="Copy the file again.") from error
-    made = Image.fromarray(drawn, "RGBA")
-    _draw_outlines(made, shapes, grid)
-    _draw_scale(made, grid.gsd_m)
-    try:
-        folder.mkdir(exist_ok=True)  # and not its parents: the project may have been removed meanwhile
-    except OSError as error:
-        raise StorageError(f"folder {folder.name}", got=error.strerror or "an error",
-                           expected="a project that is there and can be written",
-                           remedy="Open the project again.") from error
-    for old in folder.glob("picture-*.webp"):
-        old.unlink(missing_ok=True)
-    file = io.BytesIO()
-    made.save(file, "WEBP", quality=88, method=4)
-    write_atomic(target, file.getvalue())
-    return target
+
+    def _draw(self) -> Image.Image:
+        frame = read_outlines(self.outlines) if self.outlines else None
+        try:
+            with rasterio.open(self.image, driver="GTiff") as source:
+                crs = _upright(Grid(source.shape, source.transform, source.crs))
+                shapes = [] if frame is None else [each for each in frame.to_crs(crs.to_wkt()).geometry if each]
+                grid = _view(source, crs, shapes)
+                drawn = _colours(source, grid, imagery(self.image, dict(self.bands) or None).style())
+            if self.dem:
+                drawn[..., :3] = _with_relief(drawn[..., :3], self.dem, grid)
+        except rasterio.errors.RasterioError as error:
+            raise InputError(f"picture of {self.image.name}", got="a file that cannot be read to the end",
+                             expected="a whole GeoTIFF", remedy="Copy the file again.") from error
+        made = Image.fromarray(drawn, "RGBA")
+        _draw_outlines(made, shapes, grid)
+        _draw_scale(made, grid.gsd_m)
+        return made
 
 
 def _upright(grid: Grid) -> CRS:

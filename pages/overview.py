@@ -23,5 +23,5 @@ with left.container(gap=None):
     others(project)
 with right.container(gap=None):
     layers(project)
-with frame:  # last, for it may take some seconds
+with frame:
     draw(project, run)

@@ -20,7 +20,7 @@ def no_project(project: Project | None) -> None:
             st.space("small")
             demo_button("primary")
             st.space("medium")
-            add_projects()
+            add_projects(demo=False)
             return
         html.title("Project", project.name, "There is no image in this project yet. Add one, and elevation of the "
                    "same ground where there is any.")

@@ -1,14 +1,14 @@
 """The top of the overview: a picture of the newest detection, what the project is, and what to do next."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.downloads import picture_url
-from core.errors import ScarpError
 from core.jobs import Job, jobs
-from core.picture import picture
+from core.picture import Picture
 from core.project import Layer, Project, Run
 from core.tokens import signer
 from ui import html, nav
@@ -16,7 +16,7 @@ from ui.outlines import size, table_of
 from ui.place import place_of
 from ui.projects_panel import menu
 from ui.settings import projects_root
-from ui.words import errors_in_words, say
+from ui.words import errors_in_words
 
 
 def head(project: Project, run: Run | None) -> DeltaGenerator:
@@ -36,20 +36,35 @@ def head(project: Project, run: Run | None) -> DeltaGenerator:
 
 
 def draw(project: Project, run: Run | None) -> None:
-    """Show the picture; it is made when that is due."""
+    """Show the picture. It is made in the background when that is due, so that the page need not wait for it."""
     if not project.of("image"):
         html.blank("No image yet", "Its picture will be here, with the landslides that were found.")
         return
-    html.blank("", "Drawing the picture ...")
     image, dem = _seen(project, run), next(iter(project.of("dem")), None)
-    try:
-        made = picture(project.path(image), project.folder / "derived", outlines=_outlines(run),
-                       dem=project.path(dem) if dem else None, bands=dict(image.bands) or None)
-    except ScarpError as error:
-        say(error)
-        return
     what = f"{image.title}, with the outlines of landslides" if run else image.title
-    html.picture(picture_url(signer(projects_root()), made), what)
+    with errors_in_words():
+        wanted = Picture(project.path(image), project.folder / "derived", _outlines(run),
+                         project.path(dem) if dem else None, image.bands)
+        if wanted.path.is_file():
+            html.picture(picture_url(signer(projects_root()), wanted.path), what)
+        else:
+            _wait_for(_painter().submit(wanted.make))
+
+
+@st.fragment(run_every=1.0)
+def _wait_for(made: Future[Path]) -> None:
+    """Say that the picture is coming; when it is there the page is drawn again, with it."""
+    if not made.done():
+        html.blank("", "Drawing the picture ...")
+        return
+    with errors_in_words():
+        made.result()
+        st.rerun()
+
+
+@st.cache_resource(show_spinner=False)
+def _painter() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "picture")
 
 
 def _seen(project: Project, run: Run | None) -> Layer:

@@ -30,11 +30,12 @@ def others(current: Project) -> None:
             menu(each)
 
 
-def add_projects() -> None:
+def add_projects(*, demo: bool = True) -> None:
     """Offer to make a project, to open one that comes as a zip, or to make the demo."""
     with st.container(key="projects-head", horizontal=True, vertical_alignment="center", gap="small"):
         st.subheader("Projects", anchor=False)
-        demo_button("tertiary")
+        if demo:
+            demo_button("tertiary")
         if st.button("Open a zip", icon=":material/folder_zip:", key="open-zip"):
             _open_zip()
         if st.button("New project", icon=":material/add:", key="new-project"):

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from concurrent.futures import Future
 
 import pytest
 import rasterio
 from shapely.geometry import box
 
 from core.archive import pack
+from core.errors import ScarpError
 from core.export import write_outlines
 from core.files import write_json
 from core.jobs import submit
@@ -31,6 +33,23 @@ def found(valley):
                    rasterio.CRS.from_epsg(32648), model="lite")
     write_json(run / "run.json", {"model": {"name": "lite"}, "inputs": {"image": {"file": "image.tif"}}})
     return valley
+
+
+@pytest.fixture(autouse=True)
+def painter(monkeypatch):
+    """Pictures are made at once."""
+    from ui import overview_head
+
+    class AtOnce:
+        def submit(self, work):
+            made = Future()
+            try:
+                made.set_result(work())
+            except ScarpError as error:
+                made.set_exception(error)
+            return made
+
+    monkeypatch.setattr(overview_head, "_painter", AtOnce)
 
 
 def links(app):
@@ -85,6 +104,13 @@ def test_a_lost_layer_is_told_without_a_path_and_the_rest_stays(valley, root, vi
     app = visit()
     assert not app.exception and "Image" in app.error[0].value and str(root) not in words(app)
     assert "Dem" in words(app)
+
+
+def test_a_damaged_image_is_told_where_its_picture_would_be(valley, visit):
+    path = valley.folder / "layers" / "image.tif"
+    path.write_bytes(path.read_bytes()[:4000])
+    app = visit()
+    assert not app.exception and any("picture" in error.value or "GeoTIFF" in error.value for error in app.error)
 
 
 def test_a_damaged_project_is_left_out(root, valley, visit, words):

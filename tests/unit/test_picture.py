@@ -9,7 +9,7 @@ from shapely.geometry import box
 from core.config import SCHEMES
 from core.export import write_outlines
 from core.measure import Measured
-from core.picture import SIZE, picture, scale_bar
+from core.picture import SIZE, Picture, scale_bar
 
 LEFT, TOP, GSD = 388_000.0, 3_676_000.0, 0.5
 
@@ -24,6 +24,10 @@ def outlines(path, *places):
     write_outlines(path, [(box(x, y, x + 20, y + 20), measured) for x, y in places],
                    rasterio.CRS.from_epsg(32648), model="lite")
     return path
+
+
+def picture(image, folder, **more):
+    return Picture(image, folder, **more).make()
 
 
 def pixels(path):
