@@ -145,7 +145,7 @@ def test_what_nobody_foresaw_is_a_calm_box_without_details():
     app = AppTest.from_string("""
 from core.errors import InputError
 from ui.words import unexpected
-unexpected(RuntimeError("secret /home/me"))
+unexpected(RuntimeError("secret /srv/me"))
 unexpected(InputError("file a.tif", got="**nothing**", expected="something", remedy="Try again."))
 """).run()
     assert "Something went wrong" in app.warning[0].value and "secret" not in app.warning[0].value
