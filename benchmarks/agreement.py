@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from core.engines import Array, choose
+from core.engines import Array, Probabilities, compile_graph
+from core.engines.torch_graph import TorchGraph
 from core.registry import ModelCard, find_model, load_network
 from core.scene import Scene, SceneSettings, Stack
 
@@ -71,12 +72,12 @@ def agreement(card: ModelCard, stacks: Iterable[Stack], engine: str, precision: 
     """Compare an engine with torch in float32 over windows of one size."""
     found, reference, total = None, None, Agreement()
     for stack in stacks:
-        if found is None or reference is None:
-            side = stack.valid.shape[0]
-            reference = choose("torch", load_network(card), side, temperature=card.temperature)
-            found = choose(engine, load_network(card), side, temperature=card.temperature, precision=precision)
         batch = stack.image[None], stack.topography[None]
-        total.add(found.predict(*batch)[0], reference.predict(*batch)[0], stack.valid)
+        if found is None or reference is None:
+            network, shapes = Probabilities(load_network(card), card.temperature), [array.shape for array in batch]
+            reference = TorchGraph(network, shapes, "the reference")
+            found = compile_graph(network, shapes, engine=engine, precision=precision)
+        total.add(found(*batch)[0][0], reference(*batch)[0][0], stack.valid)
     return total
 
 

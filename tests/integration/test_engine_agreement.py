@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from benchmarks.agreement import Agreement, agreement, stacks
-from core.engines import choose
+from core.engines import Probabilities
+from core.engines.torch_graph import TorchGraph
 from core.registry import ModelCard, find_model, load_network
 
 ENGINES = [("openvino", "bf16"), ("openvino", "f32"), ("auto", None)]
@@ -78,6 +79,7 @@ def test_older_processors_give_the_same(limits, card, place_files, tmp_path: Pat
     child = subprocess.run([sys.executable, "-c", CHILD, tmp_path / "given.npz", f"{tmp_path}/"], check=True,
                            env=os.environ | limits | {"CUDA_VISIBLE_DEVICES": ""}, stdout=subprocess.PIPE, text=True)
     assert child.stdout.splitlines() == ["OpenVINO, CPU, f32", "torch, CPU, float32"]
-    reference = choose("torch", load_network(card), 128).predict(**given)
+    network, shapes = Probabilities(load_network(card)), [array.shape for array in given.values()]
+    reference = TorchGraph(network, shapes, "reference")(*given.values())[0]
     for name in ("auto", "torch"):
         np.testing.assert_allclose(np.load(tmp_path / f"{name}.npy"), reference, atol=1e-4)

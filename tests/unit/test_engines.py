@@ -4,6 +4,8 @@ import copy
 import hashlib
 import os
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,8 @@ import pytest
 import torch
 
 from core.engines import Graph, Probabilities, cache, choose, compile_graph
-from core.engines.torch_graph import CudaGraph
+from core.engines.openvino_graph import OpenVinoGraph
+from core.engines.torch_graph import CudaGraph, TorchGraph
 from core.errors import EngineError, UnknownNameError
 from core.registry import find_model, load_network
 
@@ -27,8 +30,13 @@ def batch(place) -> tuple[np.ndarray, np.ndarray]:
     return image, np.zeros((1, 6, 128, 128), np.float32)
 
 
+def _on_the_cpu(network, batch) -> np.ndarray:
+    with TorchGraph(Probabilities(network), [array.shape for array in batch], "reference") as graph:
+        return graph(*batch)[0]
+
+
 def test_openvino_in_float32_equals_torch(network, batch) -> None:
-    reference = choose("torch", network, 128).predict(*batch)
+    reference = _on_the_cpu(network, batch)
     found = choose("openvino", network, 128, precision="f32").predict(*batch)
     assert reference.shape == (1, 2, 128, 128)
     np.testing.assert_allclose(found, reference, atol=1e-4)
@@ -39,11 +47,6 @@ def test_auto_says_what_it_chose_and_why(network) -> None:
     engine = choose("auto", network, 64)
     assert engine.name.startswith("OpenVINO" if not torch.cuda.is_available() else "torch, cuda")
     assert engine.reason
-
-
-def _answer(graph: Graph, *arrays: np.ndarray) -> np.ndarray:
-    with graph:
-        return graph(*arrays)[0]
 
 
 def test_a_compiled_network_is_found_again(network, batch, tmp_path, monkeypatch) -> None:
@@ -57,31 +60,51 @@ def test_a_compiled_network_is_found_again(network, batch, tmp_path, monkeypatch
     assert file.stat().st_mtime_ns >= written
 
 
-@pytest.mark.parametrize("damage", [b"", b"short", None])
-def test_a_damaged_cache_file_is_compiled_anew_and_said(damage, network, batch, tmp_path, monkeypatch, caplog) -> None:
+class _Small(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Conv2d(8, 2, 1))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.layers(image)
+
+
+@pytest.fixture
+def compiled(tmp_path, monkeypatch) -> Callable[[], np.ndarray]:
+    """Return a function that compiles a small network, kept in a folder of the test's own, and answers with it."""
     monkeypatch.setenv("SCARP_CACHE", str(tmp_path))
-    first = choose("openvino", network, 128, key="abc").predict(*batch)
+    small, image = _Small().eval(), np.random.default_rng(4).random((1, 3, 32, 48), np.float32)
+
+    def answer() -> np.ndarray:
+        with compile_graph(small, [image.shape], engine="openvino", key="abc") as graph:
+            return graph(image)[0]
+
+    return answer
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", None])
+def test_a_damaged_cache_file_is_compiled_anew_and_said(damage, compiled, tmp_path, caplog) -> None:
+    first = compiled()
     file, = tmp_path.glob("compiled/*.bin")
     whole = file.read_bytes()
     file.write_bytes(whole[:5000] + b"x" + whole[5001:] if damage is None else damage)
-    np.testing.assert_array_equal(choose("openvino", network, 128, key="abc").predict(*batch), first)
+    np.testing.assert_array_equal(compiled(), first)
     assert "damaged" in caplog.text
     assert file.read_bytes()[:32] == hashlib.sha256(file.read_bytes()[32:]).digest()
 
 
-def test_whole_content_that_openvino_refuses_is_compiled_anew(network, batch, tmp_path, monkeypatch, caplog) -> None:
-    monkeypatch.setenv("SCARP_CACHE", str(tmp_path))
-    first = choose("openvino", network, 128, key="abc").predict(*batch)
+def test_whole_content_that_openvino_refuses_is_compiled_anew(compiled, tmp_path, caplog) -> None:
+    first = compiled()
     file, = tmp_path.glob("compiled/*.bin")
     cache.write(file, b"not a network")
-    np.testing.assert_array_equal(choose("openvino", network, 128, key="abc").predict(*batch), first)
+    np.testing.assert_array_equal(compiled(), first)
     assert "cannot be used" in caplog.text
 
 
-def test_a_cache_that_cannot_be_written_does_not_stop_a_run(network, batch, tmp_path, monkeypatch, caplog) -> None:
+def test_a_cache_that_cannot_be_written_does_not_stop_a_run(compiled, tmp_path, monkeypatch, caplog) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("SCARP_CACHE", str(tmp_path / "file"))
-    assert choose("openvino", network, 128, key="abc").predict(*batch).shape == (1, 2, 128, 128)
+    assert compiled().shape == (1, 2, 30, 46)
     assert "not kept" in caplog.text
 
 
@@ -184,10 +207,10 @@ def test_a_closed_graph_leaves_no_thread() -> None:
     assert threading.active_count() == before
 
 
-@pytest.mark.parametrize("engine", ["torch", "openvino"])
-def test_subnormals_are_flushed_in_the_engine_and_nowhere_else(engine) -> None:
+@pytest.mark.parametrize("compiled", [TorchGraph, partial(OpenVinoGraph, precision="f32")], ids=["torch", "openvino"])
+def test_subnormals_are_flushed_in_the_engine_and_nowhere_else(compiled) -> None:
     small = np.full((1, 64, 256, 256), 1e-39, np.float32)
-    with compile_graph(_Halves(), [small.shape], engine=engine, precision="f32") as graph:
+    with compiled(_Halves(), [small.shape], "test") as graph:
         assert not graph(small)[0].any()
     assert (torch.from_numpy(small) * 0.5).count_nonzero() == small.size
 
@@ -209,7 +232,7 @@ def test_unknown_engine_lists_those_that_exist(network) -> None:
 
 
 class _Greedy(torch.nn.Module):
-    """Runs out of memory above two windows, like a small card."""
+    """Runs out of memory above some windows, like a small card."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
@@ -222,24 +245,69 @@ class _Greedy(torch.nn.Module):
         return image[:, :2] + topography[:, :2]
 
 
-def test_the_batch_is_halved_until_it_fits_and_nothing_is_lost() -> None:
-    fake = _Greedy(2)
-    image = np.arange(5 * 3 * 4, dtype=np.float32).reshape(5, 3, 2, 2)
-    graph = CudaGraph(fake, [(5, 3, 2, 2), (5, 6, 2, 2)], "test", device="cpu")
-    found = _answer(graph, image, np.zeros((5, 6, 2, 2), np.float32))
-    np.testing.assert_array_equal(found, image[:, :2])
-    assert (fake.seen, graph.batch) == ([2, 2, 1], 2)
+def test_the_batch_is_halved_until_it_fits_and_nothing_is_lost(caplog) -> None:
+    image, topography = np.random.default_rng(2).random((2, 5, 3, 2, 2), np.float32)
+    with CudaGraph(_Greedy(2), [image.shape] * 2, "test", device="cpu", precision="f32") as graph:
+        np.testing.assert_array_equal(graph(image, topography)[0], (image + topography)[:, :2])
+        assert (graph.module.seen, graph.batch) == ([2, 2, 1], 2)
+        assert "batch is now 2" in caplog.text
+        graph(image, topography)
+        assert graph.module.seen == [2, 2, 1] * 2  # it is not tried again
 
 
-def test_one_window_too_many_is_an_error_that_says_so() -> None:
-    with pytest.raises(EngineError, match="smaller window"):
-        _answer(CudaGraph(_Greedy(0), [(1, 3, 2, 2), (1, 6, 2, 2)], "test", device="cpu"),
-                np.zeros((1, 3, 2, 2), np.float32), np.zeros((1, 6, 2, 2), np.float32))
+def test_two_windows_that_run_out_of_memory_together_both_come_out() -> None:
+    images = np.random.default_rng(2).random((6, 8, 3, 2, 2), np.float32)
+    zeros = np.zeros_like(images[0])
+    with CudaGraph(_Greedy(3), [zeros.shape] * 2, "test", device="cpu", precision="f32") as graph:
+        for image, job in [(image, graph.submit(image, zeros)) for image in images]:
+            np.testing.assert_array_equal(job.result()[0], image[:, :2])
+        assert graph.batch == 2
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_cuda_agrees_with_the_cpu(network, batch) -> None:
-    reference = choose("torch", network.cpu(), 128).predict(*batch)
-    found = choose("auto", network, 128).predict(*batch)
-    assert np.abs(found - reference).max() < 0.05
+def test_one_window_too_many_is_an_error_that_says_so_and_the_next_may_fit() -> None:
+    window = np.ones((1, 3, 2, 2), np.float32)
+    with CudaGraph(_Greedy(0), [window.shape] * 2, "test", device="cpu") as graph:
+        for _ in range(3):
+            with pytest.raises(EngineError, match="smaller window"):
+                graph(window, window)
+        graph.module.most = 1
+        assert graph(window, window)[0].shape == (1, 2, 2, 2)
+
+
+def test_a_network_is_copied_to_the_device_and_stays_where_it_was(network) -> None:
+    shapes = [(1, 3, 64, 64), (1, 6, 64, 64)]
+    with CudaGraph(Probabilities(network), shapes, "test", device="cpu") as graph:
+        assert {value.data_ptr() for value in graph.module.parameters()}.isdisjoint(
+            value.data_ptr() for value in network.parameters())
+
+
+gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
+
+
+class TestOnTheCard:
+    pytestmark = gpu
+
+    def test_float32_equals_the_cpu(self, network, batch) -> None:
+        found = choose("auto", network, 128, precision="f32").predict(*batch)
+        np.testing.assert_allclose(found, _on_the_cpu(network, batch), atol=5e-3)
+
+    def test_windows_in_flight_come_out_as_one_by_one(self, network, batch) -> None:
+        image, topography = batch
+        with compile_graph(Probabilities(network), [array.shape for array in batch]) as graph:
+            alone = [graph(image + i, topography)[0] for i in range(8)]
+            together = [graph.submit(image + i, topography) for i in range(8)]
+            for one, job in zip(alone, together, strict=True):
+                np.testing.assert_array_equal(job.result()[0], one)
+
+    def test_too_little_memory_halves_the_batch(self, network, batch) -> None:
+        image, topography = (np.repeat(array, 64, 0) for array in batch)
+        with compile_graph(Probabilities(network), [image.shape, topography.shape], precision="f32") as graph:
+            torch.cuda.empty_cache()
+            total = torch.cuda.get_device_properties(0).total_memory
+            torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 400e6) / total)
+            try:
+                found = graph(image, topography)[0]
+            finally:
+                torch.cuda.set_per_process_memory_fraction(1.0)
+            assert graph.batch < 64
+            np.testing.assert_allclose(found, np.repeat(found[:1], 64, 0), atol=1e-3)
