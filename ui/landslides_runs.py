@@ -20,7 +20,7 @@ def run_head(project: Project, run: Run) -> None:
     if chosen != run.id:
         state.show_run(chosen)
         st.rerun()
-    with right.popover("", key="run-menu", icon=":material/more_horiz:", help="About this detection"):
+    with right.popover("", key="run-menu", icon=":material/more_horiz:"):
         st.text_input("Name", title_of(run), key=f"name-{run.id}", max_chars=TITLE_LENGTH, placeholder=run.model,
                       on_change=_rename, args=[run])
         html.facts(made_with(run))

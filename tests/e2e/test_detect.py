@@ -110,10 +110,10 @@ def test_a_detection_in_a_drawn_area_is_watched_cancelled_and_resumed(open_page,
     page.get_by_text(re.compile(r"^About \d")).or_(page.get_by_text("could not be estimated")).first.wait_for(
         timeout=PATIENCE_MS)
     page.locator("[data-action=rectangle]").click()
-    page.mouse.click(frame["x"] + frame["width"] * 0.31, frame["y"] + frame["height"] * 0.18)
+    page.mouse.click(frame["x"] + frame["width"] * 0.1, frame["y"] + frame["height"] * 0.18)
     page.mouse.move(frame["x"] + frame["width"] * 0.5, frame["y"] + frame["height"] * 0.5, steps=4)
     page.mouse.click(frame["x"] + frame["width"] * 0.69, frame["y"] + frame["height"] * 0.82)
-    page.get_by_text("of the image, drawn").wait_for()
+    page.get_by_text("outlined on the map").wait_for()
     page.get_by_role("button", name="Detect landslides").click()
     page.wait_for_url(re.compile(r"job="))
     page.locator("[data-layer=preview]").wait_for(timeout=PATIENCE_MS)
