@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyogrio
+import pyproj
 import rasterio
 import shapely
 import streamlit as st
 
 from core.config import SCHEMES
 from core.display import relief, vegetation
+from core.export import LAYER
 from core.grid import Grid
 from core.project import Layer, Project, Run
 from core.scene import FEET_M
@@ -35,6 +38,7 @@ from ui.settings import projects_root
 Bounds = tuple[float, float, float, float]
 _EQUATOR_M = 156_543.034
 _MAX_ZOOM = 23
+_IN_VIEW = 1_500
 _BANDS = {"natural": "Natural colour", "infrared": "Near infrared"}
 _STRETCHES = {"asis": "As it is", "percent": "2 to 98 %", "extremes": "Min to max", "gamma": "Brightened"}
 REFERENCE_COLOUR = "#1f78d1"
@@ -157,7 +161,8 @@ def _detection(run: Run) -> list[dict[str, Any]]:
         layers.append({
             "kind": "outlines", "slot": "outlines", "id": f"outlines-{run.id}", "group": "Detection",
             "title": "Landslide outlines", "url": vector_url(signer(projects_root()), outlines, colour),
-            "visible": True, "opacity": 1.0, "legend": {"classes": [{"name": "detected landslide", "colour": colour}]}})
+            "visible": True, "opacity": 1.0, "legend": {"classes": [{"name": "detected landslide", "colour": colour}]},
+            "detail": _detail(outlines, outlines.stat().st_mtime_ns)})
     classes = _classes("classes", "Detection", "Class map", scheme, visible=True, opacity=0.35)
     for file, look in (("classes.tif", classes), ("probability.tif", PROBABILITY)):
         if (run.folder / file).is_file():
@@ -243,6 +248,21 @@ def _place(path: Path, changed: int) -> tuple[Bounds, int]:
 @st.cache_data(max_entries=256, show_spinner=False)
 def _imagery(path: Path, changed: int, bands: tuple[tuple[str, int], ...]) -> Imagery:
     return imagery(path, dict(bands))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _detail(path: Path, changed: int) -> float:
+    """Return the zoom from which some 1,500 outlines or fewer are in view, 0 where they always are.
+
+    Below it only their fill is drawn: in software, thousands of lines in view take most of a second a picture.
+    """
+    about = pyogrio.read_info(path, layer=LAYER, force_total_bounds=True)
+    if about["features"] <= _IN_VIEW:
+        return 0.0
+    to = pyproj.Transformer.from_crs(about["crs"], "EPSG:3857", always_xy=True)
+    west, south, east, north = to.transform_bounds(*about["total_bounds"])
+    whole = math.log2(512 * _EQUATOR_M / max(east - west, north - south, 1.0))  # the zoom at which all fit into 1024 px
+    return round(whole + math.log(about["features"] / _IN_VIEW, 4), 1)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -2,13 +2,17 @@
 
 import json
 import shutil
+from dataclasses import fields
 
 import numpy as np
 import pytest
 import rasterio
 import shapely
+from rasterio.crs import CRS
 
+from core.export import write_outlines
 from core.files import write_json
+from core.measure import Measured
 from core.project import add_layer, create
 from core.styles import Imagery, Style
 from core.tokens import signer
@@ -97,3 +101,13 @@ def test_shapes_take_geojson_or_shapely_and_may_be_none():
     layer = shapes("a", "G", "T", [(square, "x"), (shapely.geometry.mapping(square), "y")], "#112233")
     assert layer["kind"] == "shapes" and layer["bounds"] == [1, 2, 3, 4]
     assert shapes("a", "G", "T", [], "#112233")["bounds"] is None
+
+
+@pytest.mark.parametrize(("count", "low", "high"), [(30, 0, 0), (3000, 16.5, 19)])
+def test_crowded_outlines_get_their_lines_only_close_by(project, count, low, high):
+    run, random = project.runs()[0], np.random.default_rng(1)
+    measured = Measured(**dict.fromkeys((f.name for f in fields(Measured)), 1.0) | {"length_from": "shape"})
+    places = random.uniform(0, 500, (count, 2)) + (388_000, 3_675_500)
+    write_outlines(run.folder / "landslides.gpkg", [(shapely.Point(place).buffer(3), measured) for place in places],
+                   CRS.from_epsg(32648), model="m")
+    assert low <= map_layers(project, run)[0]["detail"] <= high

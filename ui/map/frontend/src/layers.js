@@ -2,6 +2,8 @@
 
 const EMPTY = { type: 'FeatureCollection', features: [] };
 const when = (state, yes, no) => ['case', ['boolean', ['feature-state', state], false], yes, no];
+const filled = (plain, opacity) => when('selected', Math.max(plain, 0.34) * opacity,
+  when('hover', Math.max(plain, 0.22) * opacity, when('marked', Math.max(plain, 0.26) * opacity, plain * opacity)));
 export const OUTLINES = 'outlines';
 export const AREA_INK = '#0c7473';
 
@@ -34,17 +36,18 @@ const KINDS = {
   },
   outlines: {
     source: (layer) => ({ type: 'geojson', data: dataOf(layer), promoteId: 'id' }),
-    layers: (source) => [
-      { id: `${source}-fill`, type: 'fill', source, paint: { 'fill-color': ['get', 'colour'] } },
-      { id: `${source}-casing`, type: 'line', source, layout: { 'line-join': 'round' },
+    // Where outlines crowd, lines come in from the zoom at which they can be told apart (layer.detail); below it they are filled.
+    layers: (source, { detail = 0 }) => [
+      { id: `${source}-fill`, type: 'fill', source, paint: { 'fill-color': ['get', 'colour'], 'fill-antialias': !detail } },
+      { id: `${source}-casing`, type: 'line', source, minzoom: detail, layout: { 'line-join': 'round' },
         paint: { 'line-color': '#ffffff', 'line-width': when('selected', 6.5, when('marked', 5, 3)) } },
-      { id: `${source}-line`, type: 'line', source, layout: { 'line-join': 'round' },
+      { id: `${source}-line`, type: 'line', source, minzoom: detail, layout: { 'line-join': 'round' },
         paint: { 'line-color': ['get', 'colour'], 'line-width': when('selected', 3.5, when('hover', 2.5, when('marked', 2.5, 1.5))) } },
     ],
     content: dataOf,
     change: (source, layer) => source.setData(dataOf(layer)),
-    opacity: (id, { opacity }) => (id.endsWith('fill')
-      ? [['fill-opacity', when('selected', 0.34 * opacity, when('hover', 0.22 * opacity, when('marked', 0.26 * opacity, 0.06 * opacity)))]]
+    opacity: (id, { opacity, detail }) => (id.endsWith('fill')
+      ? [['fill-opacity', detail ? ['step', ['zoom'], filled(0.7, opacity), detail, filled(0.06, opacity)] : filled(0.06, opacity)]]
       : [['line-opacity', id.endsWith('casing') ? when('selected', opacity, 0.65 * opacity) : opacity]]),
   },
   shapes: {
