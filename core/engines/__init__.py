@@ -68,7 +68,7 @@ def choose(name: str, network: nn.Module, window: int, *, temperature: float = 1
 
 
 def compile_graph(module: nn.Module, shapes: Sequence[tuple[int, ...]], *, engine: str = "auto", key: str = "",
-                  precision: str | None = None) -> Graph[Any]:
+                  precision: str | None = None, alone: bool = False) -> Graph[Any]:
     """Return a module as a function of float32 arrays of fixed shapes.
 
     Args:
@@ -77,6 +77,7 @@ def compile_graph(module: nn.Module, shapes: Sequence[tuple[int, ...]], *, engin
         engine: ``auto``, ``torch`` (CUDA where there is a device) or ``openvino``.
         key: Names the weights (their sha256), so that what is compiled is kept and found again; empty: not kept.
         precision: ``f32`` or ``bf16``; the fastest if left out. PyTorch on the CPU has ``f32`` alone.
+        alone: Whether each run has all cores, as suits a few large ones; else OpenVINO gives each of two its half.
 
     Raises:
         UnknownNameError: No such engine.
@@ -96,4 +97,4 @@ def compile_graph(module: nn.Module, shapes: Sequence[tuple[int, ...]], *, engin
     from core.engines.openvino_graph import OpenVinoGraph  # noqa: PLC0415 - optional, slow to import
 
     reason = "asked for" if engine == "openvino" else "no CUDA device: fastest on a CPU"
-    return OpenVinoGraph(module, shapes, reason, key=key, precision=precision)
+    return OpenVinoGraph(module, shapes, reason, key=key, precision=precision, alone=alone)

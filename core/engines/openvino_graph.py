@@ -8,13 +8,14 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import openvino as ov
+import numpy as np
 import torch
 from torch import nn
 
 from core.engines import cache
 from core.engines.graph import Arrays, Graph, flush_subnormals
 from core.engines.openvino_model import convert, with_precise_start
+from core.engines.quiet_openvino import ov
 from core.engines.slices import sliced
 from core.errors import EngineError
 
@@ -22,6 +23,8 @@ logging.getLogger("openvino").setLevel(logging.WARNING)
 logger = logging.getLogger(__name__)
 
 PRECISION = "INFERENCE_PRECISION_HINT"
+ov.Tensor(np.zeros(1, np.float32), shared_memory=True)  # sets numpy up for OpenVINO: two threads at once would lock up
+
 STREAMS = 2
 """Runs at once, each on its share of the cores: they wait for each other less than the threads of one run do."""
 
@@ -35,13 +38,14 @@ class OpenVinoGraph(Graph[ov.InferRequest]):
         reason: See ``Graph``.
         key: Names the weights; with it, what was compiled is kept and found again.
         precision: ``f32`` or ``bf16``; the processor's best if left out.
+        alone: One run at a time, on all cores.
     """
 
     def __init__(self, module: nn.Module, shapes: Sequence[tuple[int, ...]], reason: str, *, key: str = "",
-                 precision: str | None = None) -> None:
+                 precision: str | None = None, alone: bool = False) -> None:
         abilities = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         precision = precision or ("bf16" if "BF16" in abilities else "f32")
-        streams = min(STREAMS, len(os.sched_getaffinity(0)))
+        streams = 1 if alone else min(STREAMS, len(os.sched_getaffinity(0)))
         options = {PRECISION: precision, "NUM_STREAMS": str(streams), "ENABLE_CPU_PINNING": "NO"}
         with ThreadPoolExecutor(1, initializer=flush_subnormals) as aside:  # its threads inherit this
             compiled = aside.submit(_compile, module, shapes, options, key).result()

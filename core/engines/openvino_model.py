@@ -7,9 +7,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import openvino as ov
 import torch
 from torch import nn
+
+from core.engines.quiet_openvino import ov
 
 TRACED_PX = 64
 """The smallest side that a module is traced on: what its layers do must not depend on the size."""

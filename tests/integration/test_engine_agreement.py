@@ -83,3 +83,23 @@ def test_older_processors_give_the_same(limits, card, place_files, tmp_path: Pat
     reference = TorchGraph(network, shapes, "reference")(*given.values())[0]
     for name in ("auto", "torch"):
         np.testing.assert_allclose(np.load(tmp_path / f"{name}.npy"), reference, atol=1e-4)
+
+
+SILENT = """
+import sys
+import numpy as np
+import torch
+events, watched = [], ("socket.", "os.fork", "subprocess.")
+sys.addaudithook(lambda event, _: events.append(event) if event.startswith(watched) else None)
+from core.engines import compile_graph
+with compile_graph(torch.nn.Conv2d(3, 4, 1), [(1, 3, 8, 8)], engine="openvino") as graph:
+    graph(np.zeros((1, 3, 8, 8), np.float32))
+sys.exit(" ".join(events) or 0)
+"""
+
+
+def test_compiling_tells_nobody(tmp_path: Path) -> None:
+    """OpenVINO's telemetry would send from a process of its own, also after its parent has ended."""
+    environment = {key: value for key, value in os.environ.items() if key != "CI"} | {"HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", SILENT], check=True, env=environment)
+    assert not (tmp_path / "intel").exists()
