@@ -11,9 +11,9 @@ from core.nets.reach import Reach
 CELL_PX = 16
 """Pixels of a feature cell: the networks' output stride."""
 
-CORE_PX, FAR_CORES = 1024, 3
-"""Side of the cores that near and decode work on, and how many of them far takes at once each way at most; measured:
-see docs/benchmarks.md."""
+CORE_PX, FAR_CORES = 1088, 3
+"""Side of the cores that near and decode work on, and how many of them far takes at once each way at most. Sides of
+2048 or 4096 pixels and near's halo around them are a whole number of cores."""
 
 COST = {"near": 1.0, "far": 1.0, "decode": 1.0}
 """What a pixel costs in each part, halos included, roughly: for progress and the time left."""
@@ -51,12 +51,14 @@ class Cuts:
         core, cores = core or CORE_PX, cores or FAR_CORES
         if reach.far_cells is None:
             raise ValueError("a network that pools over its whole input has no finite reach")
-        top, left = (start // CELL_PX * CELL_PX for start in (part.row_off, part.col_off))
+        near, decode = (-(-pixels // CELL_PX) * CELL_PX for pixels in (reach.near_px, reach.decode_px))
+        # features reach over the image's edge by near's halo: from there on, fewest windows hold all of them
+        top, left = (start // CELL_PX * CELL_PX - near for start in (part.row_off, part.col_off))
         rows = -(-(part.row_off + part.height - top) // core)
         columns = -(-(part.col_off + part.width - left) // core)
-        near, decode = (-(-pixels // CELL_PX) * CELL_PX for pixels in (reach.near_px, reach.decode_px))
-        return cls(top, left, rows, columns, core, min(cores, max(rows, columns)), near,
-                   reach.far_cells * CELL_PX, decode)
+        most = max(rows, columns)
+        return cls(top, left, rows, columns, core, -(-most // -(-most // cores)), near, reach.far_cells * CELL_PX,
+                   decode)
 
     @property
     def ring(self) -> int:

@@ -71,7 +71,7 @@ class Parts:
         self.near = compile_near(network, cuts, engine=engine, key=key)
         cells = (cuts.core * cuts.cores + 2 * cuts.ring) // CELL_PX
         self.far = compile_graph(_Far(network).eval(), [(1, len(self.empty[k]), cells, cells) for k in self.at16],
-                                 engine=engine, key=key)
+                                 engine=engine, key=key, alone=True)
         side = cuts.core + 2 * cuts.decode
         self.decode = compile_graph(_Decode(network, temperature).eval(), [
             (1, context, side // CELL_PX, side // CELL_PX), (1, len(self.empty[1]), side // 8, side // 8),
