@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+import warnings
 import zipfile
 from collections.abc import Callable
 from functools import partial
@@ -65,7 +66,9 @@ def _read(path: Path) -> dict[str, Tensor]:
     """Return a checkpoint's tensors by name."""
     try:
         size = _unpacked_bytes(path)
-        state = torch.load(path, map_location="cpu", weights_only=True) if size <= MAX_CHECKPOINT_BYTES else None
+        with warnings.catch_warnings():  # of damage: what is loaded is judged below
+            warnings.simplefilter("ignore", UserWarning)
+            state = torch.load(path, map_location="cpu", weights_only=True) if size <= MAX_CHECKPOINT_BYTES else None
     except pickle.UnpicklingError as error:
         if "GLOBAL" not in str(error):
             raise _not_a_checkpoint(path, "something else") from error
