@@ -160,6 +160,7 @@ class View {
     this.card.draw(this.layers);
     const shown = mode === 'edit' ? this.layers.filter((layer) => layer.kind !== 'area') : this.layers;
     this.canvas.paint(this.swipe.split([...shown, ...this.basemap.layers()]));
+    this.swipe.mark(this.canvas.states);
     this.controls.compared();
     if (this.outlined !== (this.outlined = this.data.layers.find((layer) => layer.kind === OUTLINES)?.url)) this.outlines.hover(null);
   }

@@ -135,13 +135,14 @@ export class Canvas {
     }
   }
 
-  // Which outlines are selected, marked, hovered: lists of ids by state.
-  mark(states = {}) {
+  // Which outlines are selected, marked, hovered: lists of ids by state. Without any, a new source is told what it has missed.
+  mark(states) {
     const { map } = this;
     const before = this.states;
     this.states = { ...before, ...states };
     if (!map.getSource(OUTLINES)) return;
     for (const [state, ids] of Object.entries(this.states)) {
+      if (states && String(ids) === String(before[state])) continue; // every change is a new picture
       const now = new Set(ids);
       for (const id of before[state]) if (!now.has(id)) map.setFeatureState({ source: OUTLINES, id }, { [state]: false });
       for (const id of now) map.setFeatureState({ source: OUTLINES, id }, { [state]: true });
