@@ -21,6 +21,7 @@ def settled(page, name):
     page.wait_for_function("""(title) => [...document.querySelectorAll('.st-key-nav a p')].some((each) =>
         each.textContent === title && getComputedStyle(each).fontWeight >= 600)""", arg=PAGES[name].title)
     page.locator("[data-testid=stSkeleton]").first.wait_for(state="detached")
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
 
 def turn_to(page, name):
@@ -41,7 +42,7 @@ def test_back_and_forward_go_one_page_at_a_time(open_page):
     page = open_page("/?project=valley")
     settled(page, "overview")
     turn_to(page, "jobs")
-    turn_to(page, "detect")
+    turn_to(page, "data")
     page.go_back()
     settled(page, "jobs")
     page.go_back()
