@@ -213,6 +213,8 @@ def test_figures_are_drawn_without_leaving_the_computer(open_page, hills):
     panel(page, "Figures")
     page.locator(".js-plotly-plot").nth(1).wait_for(timeout=PATIENCE_MS)
     assert page.locator(".js-plotly-plot .bars path").count() > 2
+    whole, drawn = (page.locator(each).bounding_box() for each in (".sm-root", ".sm-root canvas.maplibregl-canvas"))
+    assert drawn["height"] == pytest.approx(whole["height"], abs=2)  # the charts' own style leaves the map alone
     panel(page, "Cumulative")
     page.get_by_text("Landslides of at least").first.wait_for()
     with page.expect_download() as waiting:
