@@ -24,7 +24,8 @@ RasterFactory = Callable[..., Path]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the browser tests out where SCARP_WITHOUT_BROWSER=1 says that there is no browser."""
+    """Put the browser tests last; leave them out where SCARP_WITHOUT_BROWSER=1 says that there is no browser."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)  # the browser's event loop stays to the end
     if os.environ.get("SCARP_WITHOUT_BROWSER") == "1":
         for item in items:
             if item.get_closest_marker("e2e"):

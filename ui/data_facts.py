@@ -34,8 +34,10 @@ def facts_of(project: Project, layer: Layer) -> Facts:
     return _facts(path, path.stat().st_mtime_ns)
 
 
-def picture_of(project: Project, layer: Layer, side: int, bands: tuple[tuple[str, int], ...] | None = None) -> bytes:
-    """Return a picture of a layer as PNG, with its bands or with others.
+def picture_of(project: Project, layer: Layer, side: int, bands: tuple[tuple[str, int], ...] | None = None) -> str:
+    """Return a picture of a layer as an address that holds the PNG itself, with its bands or with others.
+
+    One at an address of Streamlit's own is gone when the page is drawn again before the browser has asked for it.
 
     Raises:
         ScarpError: Its file is gone or cannot be read.
@@ -43,13 +45,14 @@ def picture_of(project: Project, layer: Layer, side: int, bands: tuple[tuple[str
     path = project.path(layer)
     shown = dict(layer.bands if bands is None else bands) or {"red": 1, "green": 2, "blue": 3}
     rgb = tuple(shown[name] for name in ("red", "green", "blue") if name in shown)
-    return _picture(path, path.stat().st_mtime_ns, layer.role, rgb, side)
+    drawn = _picture(path, path.stat().st_mtime_ns, layer.role, rgb, side)
+    return f"data:image/png;base64,{base64.b64encode(drawn).decode()}"
 
 
 def small_picture(project: Project, layer: Layer) -> str:
     """Return a small picture as an address; nothing when it cannot be read."""
     try:
-        return f"data:image/png;base64,{base64.b64encode(picture_of(project, layer, 96)).decode()}"
+        return picture_of(project, layer, 96)
     except ScarpError:
         return ""
 

@@ -24,7 +24,7 @@ def layers(project: Project) -> None:
     """Show the list and the chosen layer."""
     st.subheader("Layers", anchor=False)
     rows = [{"": small_picture(project, layer), "Layer": layer.title, "What it is": ROLES[layer.role],
-             "Date": layer.date or "not given", "Raster": line(project, layer), "Open": len(layer.guesses) or None}
+             "Date": layer.date or "not given", "Raster": line(project, layer), "Open": str(len(layer.guesses) or "")}
             for layer in project.layers]
     key = f"layers-{project.id}"
     picked = st.dataframe(
@@ -34,7 +34,7 @@ def layers(project: Project) -> None:
             "": st.column_config.ImageColumn(width=56), "Layer": st.column_config.TextColumn(width=520),
             "What it is": st.column_config.TextColumn(width=120), "Date": st.column_config.TextColumn(width=96),
             "Raster": st.column_config.TextColumn(width=190),
-            "Open": st.column_config.NumberColumn("To confirm", width=84, help="Guesses that wait for your word")})
+            "Open": st.column_config.TextColumn("To confirm", width=84, help="Guesses that wait for your word")})
     chosen = [*(row for row, _ in picked["selection"].get("cells", [])), *picked["selection"]["rows"]]
     if chosen and chosen[0] < len(project.layers):
         with st.container(border=True, key="layer"):

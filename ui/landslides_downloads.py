@@ -1,4 +1,4 @@
-"""What can be downloaded of a detection: its outlines in five formats, and its maps."""
+"""What can be downloaded of a detection: its outlines in five formats, its maps, and all of it as one page."""
 
 from functools import partial
 
@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.export import FORMATS, outlines_as
 from core.project import Project, Run
+from ui.saved_map import save_button
 
 _MAPS = {"classes.tif": "Class map", "probability.tif": "Probability"}
 
@@ -25,3 +26,5 @@ def downloads(project: Project, run: Run) -> None:
             if (path := run.folder / file).is_file():
                 st.download_button(title, path.read_bytes, f"{name}-{file}", "image/tiff", key=f"get-{file}-{run.id}",
                                    on_click="ignore", icon=":material/grid_on:", width=250)
+        st.caption("To show to others")
+        save_button(project, run)

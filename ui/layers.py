@@ -101,6 +101,7 @@ def map_layers(project: Project, run: Run | None = None, *, preview: Path | None
         layers.append(_reference(project.path(layer), layer))
     for layer in project.of("unobserved"):
         layers.append(_mask(project.path(layer), layer))
+    layers.append(footprints(project))
     layers += _vegetation(project)
     for layer in project.of("dem")[:1]:
         layers += _terrain(project.path(layer), project.folder / "derived", layer.unit or "m")
@@ -119,7 +120,7 @@ def footprints(project: Project) -> dict[str, Any]:
         if layer.kind == "raster":
             west, south, east, north = bounds_of(project.path(layer))
             found.append((shapely.box(west, south, east, north), _title(layer)))
-    return shapes("footprints", "Project", "Extent of the rasters", found, REFERENCE_COLOUR)
+    return shapes("footprints", "Project", "Extent of the rasters", found, REFERENCE_COLOUR, visible=False)
 
 
 def shapes(slot: str, group: str, title: str, found: Sequence[tuple[Any, str]], colour: str, *,

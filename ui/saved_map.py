@@ -27,9 +27,9 @@ MAX_OUTLINES = 5_000
 def save_button(project: Project, run: Run | None) -> None:
     """Offer the map of a project and of one of its detections as a file; it is made when it is asked for."""
     name = "-".join(filter(None, (project.id, run.id if run else "", "map"))) + ".html"
-    st.download_button("Save the map as HTML", lambda: saved_map(project, run).encode(), file_name=name,
-                       mime="text/html", icon=":material/map:", on_click="ignore", width="stretch",
-                       help="One file with image, classes and outlines. It opens in any browser, without a network.")
+    st.download_button("Map as one HTML file", lambda: saved_map(project, run).encode(), file_name=name,
+                       mime="text/html", icon=":material/map:", on_click="ignore", width=250,
+                       help="Image, classes and outlines. It opens in any browser, without a network.")
 
 
 def saved_map(project: Project, run: Run | None) -> str:

@@ -1,4 +1,4 @@
-"""A server of its own on a free port, a small project for it to show, and a page that may not leave it."""
+"""For each file a server on a free port and a small project for it to show; a page that may not leave it."""
 
 from __future__ import annotations
 
@@ -96,14 +96,14 @@ class Watch:
     complaints: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def projects(tmp_path_factory):
     root = tmp_path_factory.mktemp("projects")
     make_project(root)
     return root
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(projects, tmp_path_factory):
     """Return the address of a running app."""
     models = tmp_path_factory.mktemp("models")

@@ -70,7 +70,7 @@ def plain(projects, make_raster):
     if folder.exists():
         return open_project(folder)
     project = create(folder, "West plain")
-    image = np.random.default_rng(4).integers(0, 255, (3, 2600, 2600)).astype("uint8")
+    image = np.random.default_rng(4).integers(0, 255, (3, 4800, 4800)).astype("uint8")
     file = make_raster(project.folder / "layers" / "image.tif", image, gsd=GSD, tiled=True)
     return add_layer(project, "image", file, "Image")
 
