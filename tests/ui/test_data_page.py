@@ -60,7 +60,7 @@ def test_a_project_with_data_says_whether_it_will_do(valley, page, words):
     assert not app.exception and not app.error
     assert "<b>Ready</b>" in words(app) and "not known for this model" in words(app) and "8 good" in words(app)
     assert list(app.dataframe[0].value["Layer"]) == ["Image", "Dem"]
-    assert list(app.dataframe[0].value["Open"]) == [1, 1]
+    assert list(app.dataframe[0].value["Open"]) == ["1", "1"]
     assert app.dataframe[0].value["Raster"][0].startswith("512 × 512 px")
 
 
