@@ -1,82 +1,189 @@
-"""A finished detection scored against labels."""
+"""Finished detections scored against labels."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyogrio
+import rasterio
 import shapely
 from rasterio.windows import Window
 
-from core.config import CLASS_NODATA, PROBABILITY_SCALE, scheme
+from core.config import CLASS_NODATA, ClassScheme, scheme
 from core.errors import InputError
 from core.export import LAYER
 from core.files import read_json
-from core.metrics import (
-    calibration_table,
-    confusion_matrix,
-    expected_calibration_error,
-    object_scores,
-    pixel_scores,
-)
+from core.metrics import BLOCK_M, RESAMPLES, Blocks, Tally, comparison, scores
+from core.metrics.counting import count_pixels, ground_pixels, of_counts
+from core.metrics.edges import MARGIN_PX, edge_counts
+from core.metrics.objects import object_counts, overlaps_of_polygons
 from core.raster import grid_of, open_raster, read_on
 from core.vectorize import OutlineSettings, outlines
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
+
+    from core.grid import Grid
 
 ROWS = 512
 
+CACHE_BYTES = 128 << 20
+"""For blocks of rasters that are read again for the next strip."""
 
-def evaluate(result: Path, labels: Path) -> dict[str, Any]:
+
+def evaluate(result: Path, labels: Path, *, classes: str = "binary", block_m: float = BLOCK_M,
+             resamples: int = RESAMPLES, seed: int = 0, counts: Path | None = None) -> dict[str, Any]:
     """Score the maps and outlines of a detection.
 
     Args:
         result: Folder of a finished detection.
-        labels: GeoTIFF of 1 landslide, 0 other, 255 unlabelled, on any grid; brought to the map's by nearest pixel.
+        labels: GeoTIFF on any grid, brought to the map's by nearest pixel; see ``tallies``.
+        classes: Class scheme of the labels.
+        block_m: Side of the blocks of ground that are drawn for the intervals.
+        resamples: Draws.
+        seed: Of the draws.
+        counts: File (.npz) for the counts, for later comparisons without the rasters.
 
     Returns:
-        ``pixel``: scores of other against landslide; ``calibration_error``; ``object``: scores of the outlines against
-        the labels' own outlines, made with the same settings; outlines on unlabelled ground do not count.
+        ``model``, ``labels``, ``block_m``, and all that ``core.metrics.scores`` gives.
 
     Raises:
         InputError: There is no finished detection, or no labelled ground in it.
     """
-    run = read_json(result / "run.json")
-    matrix = np.zeros((2, 2), np.int64)
-    table = np.zeros((15, 3))
-    binary = scheme("binary")
-    with open_raster(result / "classes.tif") as classes, open_raster(result / "probability.tif") as odds, \
-            open_raster(labels) as reference:
-        grid = grid_of(classes)
-        landslide = run["model"]["classes"].index("landslide")
+    found, = tallies([result], labels, classes=classes, block_m=block_m)
+    if counts:
+        found.save(counts)
+    model = read_json(result / "run.json")["model"]
+    return {"name": model["name"], "model": model, "labels": labels.name, "block_m": block_m,
+            **scores(found, resamples, seed)}
+
+
+def compare(runs: Sequence[Path], labels: Path | None, *, classes: str = "binary", block_m: float = BLOCK_M,
+            resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Any]:
+    """Score several detections on the ground that all of them looked at, and each against the first.
+
+    Args:
+        runs: Folders of finished detections; without labels, files of counts that ``evaluate`` kept.
+        labels: See ``evaluate``.
+        classes: Class scheme of the labels.
+        block_m: See ``evaluate``.
+        resamples: Draws.
+        seed: Of the draws.
+
+    Returns:
+        ``labels``, ``block_m``, and what ``core.metrics.comparison`` gives. A run goes by its model's name, or by its
+        folder's where several runs are of one model.
+
+    Raises:
+        InputError: A detection or its counts cannot be read, or there is no common labelled ground.
+    """
+    if labels is None:
+        return {"labels": None, "block_m": None,
+                **comparison({path.stem: Tally.read(path) for path in runs}, resamples, seed)}
+    models = [read_json(path / "run.json")["model"]["name"] for path in runs]
+    names = models if len(set(models)) == len(models) else [path.resolve().name for path in runs]
+    found = tallies(runs, labels, classes=classes, block_m=block_m)
+    return {"labels": labels.name, "block_m": block_m,
+            **comparison(dict(zip(names, found, strict=True)), resamples, seed)}
+
+
+def tallies(results: Sequence[Path], labels: Path, *, classes: str = "binary",
+            block_m: float = BLOCK_M) -> list[Tally]:
+    """Count detections against labels, on the first one's grid, where all of them predicted.
+
+    Landslides as objects are the detections' outlines against the labels' own outlines, made with the settings of the
+    first detection. An outline counts where it has its point on the surface, and not at all on unlabelled ground.
+
+    Args:
+        results: Folders of finished detections.
+        labels: GeoTIFF on any grid of values of ``classes``, 255 unlabelled. Of ``binary``: 1 landslide, 0 other.
+        classes: Class scheme of the labels. By ``binary`` any model can be scored; by another only one that knows
+            all its classes.
+        block_m: Side of the blocks.
+
+    Raises:
+        InputError: A detection is not finished, is of other classes or in another CRS, or has no labelled ground.
+    """
+    wanted, runs = scheme(classes), [read_json(result / "run.json") for result in results]
+    lookups = [_lookup(run["model"]["classes"], wanted) for run in runs]
+    with ExitStack() as stack:
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES))
+        maps, odds = ([stack.enter_context(open_raster(result / f"{name}.tif")) for result in results]
+                      for name in ("classes", "probability"))
+        reference = stack.enter_context(open_raster(labels))
+        grid = grid_of(maps[0])
+        if other := next((m.crs for m in maps if m.crs != grid.crs), None):
+            raise InputError("comparison", got=f"detections in {grid.crs} and {other}", expected="one CRS",
+                             remedy="Detect again on images of one CRS.")
+        blocks = Blocks.of_grid(grid, block_m)
         truth = np.full(grid.shape, CLASS_NODATA, np.uint8)
+        counts: list[dict[str, NDArray[Any]]] = [{} for _ in results]
         for top in range(0, grid.height, ROWS):
-            window = Window(0, top, grid.width, min(ROWS, grid.height - top))
-            values, known = read_on(reference, grid.window(window), [1], "nearest")
-            label = np.where(known, values[0], CLASS_NODATA).astype(np.uint8)
-            found = classes.read(1, window=window)
-            called = np.where(found == CLASS_NODATA, CLASS_NODATA, found == landslide).astype(np.uint8)
-            matrix += confusion_matrix(label, called, 2)
-            scored = (label != CLASS_NODATA) & (called != CLASS_NODATA)
-            probability = odds.read(1, window=window)[scored] * np.float32(PROBABILITY_SCALE)
-            table += calibration_table(probability, label[scored] == binary.landslide)
-            truth[top:top + label.shape[0]] = label
-    if not matrix.sum():
-        raise InputError("labels", got="no labelled pixel where the detection looked", expected="labels of this scene",
-                         remedy="Use the labels of this place, and check their CRS.")
-    settings = OutlineSettings(**run["outlines"])
-    wanted = [o.polygon for o in outlines(lambda a, b: truth[a:b], grid, binary.landslide, settings)]
+            rows = min(ROWS, grid.height - top)
+            wide = grid.window(Window(0, top - MARGIN_PX, grid.width, rows + 2 * MARGIN_PX))
+            label = _read(reference, wide)
+            found = [lookup[_read(m, wide)] for m, lookup in zip(maps, lookups, strict=True)]
+            for called in found:
+                label[called == CLASS_NODATA] = CLASS_NODATA
+            truth[top:top + rows] = label[MARGIN_PX:-MARGIN_PX]
+            for total, called, probability in zip(counts, found, odds, strict=True):
+                strip = _count(label, called, _read(probability, wide), wanted, blocks.strip(top, top + rows))
+                for name, value in strip.items():
+                    total[name] = total.get(name, 0) + value
+    unit = grid.pixel_area_m2
+    settings = OutlineSettings(**runs[0]["outlines"])
+    slides = np.array([o.polygon for o in outlines(lambda a, b: truth[a:b], grid, wanted.landslide, settings)], object)
+    for result, total in zip(results, counts, strict=True):
+        total["ground_m2"] = ground_pixels(total["confusion"], wanted.landslide) * unit
+        total["objects"] = _objects(slides, result, truth, grid, blocks)
+    return [of_counts(wanted, blocks, total) for total in counts]
+
+
+def _lookup(model: list[str], wanted: ClassScheme) -> NDArray[np.uint8]:
+    """Return the wanted scheme's value for each value of a model's class map."""
+    lookup = np.full(256, CLASS_NODATA, np.uint8)
+    if wanted.name == "binary":
+        lookup[:len(model)] = [wanted.landslide if name == "landslide" else 1 - wanted.landslide for name in model]
+        return lookup
+    if sorted(model) != sorted(wanted.names):
+        raise InputError("class scheme of the labels", got=f"{wanted.name} ({', '.join(wanted.names)})",
+                         expected=f"the model's classes ({', '.join(model)})",
+                         remedy="Score landslides alone with binary labels, or use labels of the model's scheme.")
+    lookup[:len(model)] = [wanted.names.index(name) for name in model]
+    return lookup
+
+
+def _read(dataset: rasterio.DatasetReader, grid: Grid) -> NDArray[np.uint8]:
+    values, known = read_on(dataset, grid, [1], "nearest")
+    return np.where(known, values[0], CLASS_NODATA).astype(np.uint8)
+
+
+def _count(label: NDArray[np.uint8], called: NDArray[np.uint8], probability: NDArray[np.uint8], wanted: ClassScheme,
+           blocks: Blocks) -> dict[str, NDArray[Any]]:
+    """Count the pixels and edges of a strip that comes with its margins."""
+    inner = slice(MARGIN_PX, -MARGIN_PX)
+    known = label != CLASS_NODATA
+    margined = Blocks(blocks.names, np.pad(blocks.rows, MARGIN_PX), blocks.columns)
+    edges = edge_counts(label == wanted.landslide, called == wanted.landslide, known, margined, MARGIN_PX)
+    return count_pixels(label[inner], called[inner], probability[inner], wanted, blocks) | {"edges": edges}
+
+
+def _objects(slides: NDArray[np.object_], result: Path, truth: NDArray[np.uint8], grid: Grid,
+             blocks: Blocks) -> NDArray[np.float64]:
+    """Count the outlines of the labels and of a detection."""
+    def pixels(polygons: Sequence[BaseGeometry] | NDArray[np.object_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        columns, rows = ~grid.transform @ shapely.get_coordinates(shapely.point_on_surface(polygons)).T
+        return rows.astype(int).clip(0, grid.height - 1), columns.astype(int).clip(0, grid.width - 1)
+
     polygons = shapely.from_wkb(pyogrio.raw.read(result / "landslides.gpkg", layer=LAYER, columns=[])[2])
-    columns, rows = ~grid.transform @ shapely.get_coordinates(shapely.point_on_surface(polygons)).T
-    inside = truth[rows.astype(int).clip(0, grid.height - 1), columns.astype(int).clip(0, grid.width - 1)]
-    scores = pixel_scores(matrix)
-    return {
-        "model": run["model"], "labels": labels.name, "labelled_pixels": int(matrix.sum()),
-        "confusion": matrix.tolist(), "pixel": scores.as_dict(),
-        "landslide": {name: round(getattr(scores, name)[binary.landslide], 4)
-                      for name in ("iou", "f1", "precision", "recall")},
-        "calibration_error": round(expected_calibration_error(table), 4),
-        "object": object_scores(wanted, list(polygons[inside != CLASS_NODATA])).as_dict(),
-    }
+    found = polygons[truth[pixels(polygons)] != CLASS_NODATA]
+    (rows, columns), (found_rows, found_columns) = pixels(slides), pixels(found)
+    unit = grid.pixel_area_m2 / abs(grid.transform.determinant)
+    return object_counts(overlaps_of_polygons(slides, found, unit), blocks.rows[rows] + blocks.columns[columns],
+                         blocks.rows[found_rows] + blocks.columns[found_columns], len(blocks.names))
