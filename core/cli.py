@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import signal
@@ -93,9 +92,24 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="score a detection against labels")
     evaluate.add_argument("--run", dest="result", type=Path, required=True, help="folder of a detection")
     evaluate.add_argument("--labels", type=Path, required=True, help="GeoTIFF: 1 landslide, 0 other, 255 unlabelled")
-    evaluate.add_argument("--json", type=Path, help="write the scores there")
+    _add_scoring(evaluate)
     evaluate.set_defaults(run=_evaluate)
+
+    compare = commands.add_parser("compare", help="score detections of the same ground, each against the first")
+    compare.add_argument("--runs", type=Path, nargs="+", required=True,
+                         help="folders of detections; without --labels, .npz files that 'evaluate --json' wrote")
+    compare.add_argument("--labels", type=Path, help="GeoTIFF as for 'evaluate'")
+    _add_scoring(compare)
+    compare.set_defaults(run=_compare)
     return parser
+
+
+def _add_scoring(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--scheme", default="binary", help="class scheme of the labels' values")
+    parser.add_argument("--block", type=float, default=150.0, metavar="M",
+                        help="side in metres of the blocks of ground that are drawn for the intervals")
+    parser.add_argument("--json", type=Path, help="write the scores there")
+    parser.add_argument("--markdown", type=Path, help="write the tables there")
 
 
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
@@ -294,12 +308,29 @@ def _train(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from core.evaluate import evaluate  # noqa: PLC0415
-    from core.files import write_json  # noqa: PLC0415
+    from core.metrics import score_tables  # noqa: PLC0415
 
-    scores = evaluate(options.result, options.labels)
+    counts = options.json.with_suffix(".npz") if options.json else None
+    report = evaluate(options.result, options.labels, classes=options.scheme, block_m=options.block, counts=counts)
+    _write_scores(options, report, score_tables(report))
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from core.evaluate import compare  # noqa: PLC0415
+    from core.metrics import comparison_tables  # noqa: PLC0415
+
+    report = compare(options.runs, options.labels, classes=options.scheme, block_m=options.block)
+    _write_scores(options, report, comparison_tables(report))
+
+
+def _write_scores(options: argparse.Namespace, report: dict[str, Any], tables: str) -> None:
+    from core.files import write_atomic, write_json  # noqa: PLC0415
+
     if options.json:
-        write_json(options.json, scores)
-    print(json.dumps(scores, indent=1))
+        write_json(options.json, report)
+    if options.markdown:
+        write_atomic(options.markdown, tables.encode())
+    print(tables, end="")
 
 
 if __name__ == "__main__":
