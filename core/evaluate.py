@@ -78,18 +78,21 @@ def compare(runs: Sequence[Path], labels: Path | None, *, classes: str = "binary
 
     Returns:
         ``labels``, ``block_m``, and what ``core.metrics.comparison`` gives. A run goes by its model's name, or by its
-        folder's where several runs are of one model.
+        folder's or file's where several runs are of one model.
 
     Raises:
         InputError: A detection or its counts cannot be read, or there is no common labelled ground.
     """
     if labels is None:
-        return {"labels": None, "block_m": None,
-                **comparison({path.stem: Tally.read(path) for path in runs}, resamples, seed)}
-    models = [read_json(path / "run.json")["model"]["name"] for path in runs]
-    names = models if len(set(models)) == len(models) else [path.resolve().name for path in runs]
-    found = tallies(runs, labels, classes=classes, block_m=block_m)
-    return {"labels": labels.name, "block_m": block_m,
+        found, names = [Tally.read(path) for path in runs], [path.stem for path in runs]
+    else:
+        found = tallies(runs, labels, classes=classes, block_m=block_m)
+        names = [read_json(path / "run.json")["model"]["name"] for path in runs]
+    for others in ([path.resolve().name for path in runs], [str(path) for path in runs]):
+        names = names if len(set(names)) == len(names) else others
+    if len(set(names)) < len(names):
+        raise InputError("runs", got="one of them twice", expected="different runs", remedy="Name each run once.")
+    return {"labels": labels.name if labels else None, "block_m": block_m if labels else None,
             **comparison(dict(zip(names, found, strict=True)), resamples, seed)}
 
 

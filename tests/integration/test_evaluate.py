@@ -110,6 +110,13 @@ def test_detections_are_compared_where_all_of_them_looked(detection, labels, tmp
     assert evaluate(first, labels)["labelled_pixels"] > report["runs"][0]["labelled_pixels"]
 
 
+def test_runs_of_one_name_are_told_apart_by_their_paths(detection, labels):
+    runs = [detection("x/run", odds_of(5)), detection("y/run", odds_of(6))]
+    assert [run["name"] for run in compare(runs, labels, resamples=9)["runs"]] == [str(run) for run in runs]
+    with pytest.raises(InputError, match="twice"):
+        compare([runs[0], runs[0]], labels)
+
+
 def test_kept_counts_compare_without_the_rasters(detection, labels, tmp_path):
     runs = [detection("a", odds_of(5)), detection("b", odds_of(6))]
     kept = [tmp_path / "a.npz", tmp_path / "b.npz"]
