@@ -238,6 +238,16 @@ def test_intervals_cover_the_truth_in_about_95_of_100_cases():
     assert all(0.90 <= count / cases <= 0.985 for count in hits.values()), hits
 
 
+def test_an_interval_is_that_of_theory_where_there_is_one():
+    """Blocks of equal size: accuracy is a mean, and its 95 % interval 1.96 standard errors to either side."""
+    right = RNG.integers(50, 101, 400)
+    zeros = np.zeros(400, int)
+    counts = of_matrices(np.stack([np.stack([right, 100 - right], -1), np.stack([zeros, zeros], -1)], 1))
+    low, high = scores(counts)["intervals"]["pixel"]["overall_accuracy"]
+    error = 1.96 * right.std() / 100 / 20
+    assert (low, high) == pytest.approx((right.mean() / 100 - error, right.mean() / 100 + error), abs=0.08 * error)
+
+
 def test_pairs_are_told_apart_better_than_by_their_own_intervals():
     """Two models that find the same ground hard: the difference is known far better than either score."""
     ground = RNG.random(150)
