@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-Path = tuple[str | int, ...]
+Place = tuple[str | int, ...]
 """Where a score is in the tree that ``scores`` returns."""
 
-OBJECTS: list[tuple[str, Path]] = [
+OBJECTS: list[tuple[str, Place]] = [
     ("DP", ("object", "dp")), ("QP", ("object", "qp")), ("OE", ("object", "oe")), ("CE", ("object", "ce")),
     ("DP by area", ("object", "dp_by_area")), ("CE by area", ("object", "ce_by_area")),
 ]
@@ -25,7 +25,7 @@ def comparison_tables(report: dict[str, Any]) -> str:
 
 def score_tables(report: dict[str, Any]) -> str:
     """Return Markdown of what ``scores`` returns and a ``name``; also landslides by size."""
-    columns: list[tuple[str, Path]] = [(name, ("score", i)) for i, name in enumerate(report["size_classes"])]
+    columns: list[tuple[str, Place]] = [(name, ("score", i)) for i, name in enumerate(report["size_classes"])]
     by_size = [{"name": name.upper(), "score": report["object_by_size"][name],
                 "intervals": {"score": report["intervals"]["object_by_size"][name]}} for name in ("dp", "ce", "qp")]
     rows = _table(columns, by_size, "landslides by size")
@@ -34,10 +34,10 @@ def score_tables(report: dict[str, Any]) -> str:
 
 
 def _tables(rows: list[dict[str, Any]], about: dict[str, Any], *, sign: bool = False) -> str:
-    classes: list[tuple[str, Path]] = [(name, ("pixel", "f1", i)) for i, name in enumerate(about["classes"])]
+    classes: list[tuple[str, Place]] = [(name, ("pixel", "f1", i)) for i, name in enumerate(about["classes"])]
     by_class = [*classes, ("average recall", ("pixel", "average_recall")), ("average F1", ("pixel", "average_f1")),
                 ("OA", ("pixel", "overall_accuracy")), ("kappa", ("pixel", "kappa"))]
-    slide: list[tuple[str, Path]] = [
+    slide: list[tuple[str, Place]] = [
         ("IoU", ("landslide", "iou")), ("precision", ("landslide", "precision")), ("recall", ("landslide", "recall")),
         *((f"boundary F1, {reach} px", ("boundary_f1", i)) for i, reach in enumerate(about["reaches_px"])),
         ("calibration error", ("calibration_error",)), ("false alarms per km²", ("false_alarms", "objects_per_km2")),
@@ -46,13 +46,13 @@ def _tables(rows: list[dict[str, Any]], about: dict[str, Any], *, sign: bool = F
                        for title, columns in (("F1 by class", by_class), ("landslide", slide), ("landslides", OBJECTS)))
 
 
-def _table(columns: Sequence[tuple[str, Path]], rows: list[dict[str, Any]], corner: str, *, sign: bool = False) -> str:
+def _table(columns: Sequence[tuple[str, Place]], rows: list[dict[str, Any]], corner: str, *, sign: bool = False) -> str:
     lines = [[corner, *(title for title, _ in columns)], ["---"] * (len(columns) + 1)]
     lines += [[_escaped(row["name"]), *(_cell(row, path, sign=sign) for _, path in columns)] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cell(row: dict[str, Any], path: Path, *, sign: bool) -> str:
+def _cell(row: dict[str, Any], path: Place, *, sign: bool) -> str:
     value, interval = _at(row, path), _at(row["intervals"], path)
     if value is None:
         return "undefined"
@@ -60,7 +60,7 @@ def _cell(row: dict[str, Any], path: Path, *, sign: bool) -> str:
     return f"{value:{form}}" if interval is None else f"{value:{form}} [{interval[0]:{form}}, {interval[1]:{form}}]"
 
 
-def _at(tree: Any, path: Path) -> Any:  # noqa: ANN401 - a tree of JSON
+def _at(tree: Any, path: Place) -> Any:  # noqa: ANN401 - a tree of JSON
     for key in path:
         tree = tree[key]
     return tree
