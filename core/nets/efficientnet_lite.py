@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.nets.depthwise import depthwise
 from core.nets.encoder import Encoder
 
 
@@ -42,20 +43,24 @@ class _SameConv(nn.Conv2d):
         super().__init__(inputs, outputs, kernel, stride, before, dilation, groups, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training and self.dilation[0] == 2 and self.groups > 1 and x.shape[-1] % 2 == x.shape[-2] % 2 == 0:
+        in_training = self.training and self.groups > 1 and x.device.type == "cpu"
+        if in_training and self.dilation[0] == 2 and x.shape[-1] % 2 == x.shape[-2] % 2 == 0:
             return self._by_phases(x)
-        if self.stride[0] == 1:
-            return super().forward(x)
-        before, reach = int(self.padding[0]), self.dilation[0] * (self.kernel_size[0] - 1)
-        x = F.pad(x, (before, reach - 1 - before) * 2)
-        return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        if self.stride[0] > 1:
+            before, reach = int(self.padding[0]), self.dilation[0] * (self.kernel_size[0] - 1)
+            x, padding = F.pad(x, (before, reach - 1 - before) * 2), 0
+        else:
+            padding = int(self.padding[0])
+        if in_training and self.dilation[0] == 1:
+            return depthwise(x, self.weight, self.stride[0], padding)
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def _by_phases(self, x: Tensor) -> Tensor:
         """The same dilated convolution on the four even/odd phases of ``x``: its gradient is three times as fast."""
         n, c, h, w = x.shape
         phases = x.permute(0, 2, 3, 1).reshape(n, h // 2, 2, w // 2, 2, c).permute(0, 2, 4, 1, 3, 5)
         phases = phases.reshape(4 * n, h // 2, w // 2, c).permute(0, 3, 1, 2)  # channels last, as the fast kernels want
-        y = F.conv2d(phases, self.weight, self.bias, 1, self.kernel_size[0] // 2, 1, self.groups)
+        y = depthwise(phases, self.weight, 1, self.kernel_size[0] // 2)
         y = y.permute(0, 2, 3, 1).reshape(n, 2, 2, h // 2, w // 2, c).permute(0, 3, 1, 4, 2, 5)
         return y.reshape(n, h, w, c).permute(0, 3, 1, 2)
 

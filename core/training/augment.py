@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.config import CLASS_NODATA
+
 
 def turn(image: Tensor, label: Tensor, gradients: Tensor, quarter: int, mirror: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Mirror east-west and then turn a crop by quarter turns, the terrain gradients' directions with it.
@@ -30,8 +32,43 @@ def turn(image: Tensor, label: Tensor, gradients: Tensor, quarter: int, mirror: 
 
 
 def resize(image: Tensor, size: int) -> Tensor:
-    """Return (c, size, size) float from (c, h, w), averaged where it shrinks."""
-    return F.interpolate(image[None].float(), size=(size, size), mode="bilinear", antialias=True)[0]
+    """Return (c, size, size) float from (c, h, w) float or uint8, averaged where it shrinks."""
+    whole = image[None].contiguous(memory_format=torch.channels_last) if image.dtype == torch.uint8 else image[None]
+    return F.interpolate(whole, size=(size, size), mode="bilinear", antialias=True)[0].float().contiguous()
+
+
+def coarsen(gradients: Tensor, pixels: float) -> Tensor:
+    """Return terrain gradients as a DEM of larger cells gives them: a mean's gradient is the mean gradient.
+
+    Args:
+        gradients: (2, h, w), dz/de and dz/dn, NaN where absent.
+        pixels: Side of a cell in pixels; nothing changes below 2.
+    """
+    side = gradients.shape[-1]
+    cells = max(2, round(side / pixels))
+    if cells * 2 > side:
+        return gradients
+    coarse = F.interpolate(gradients[None], size=(cells, cells), mode="area")
+    return F.interpolate(coarse, size=(side, side), mode="bilinear", align_corners=False)[0]
+
+
+def paste(image: Tensor, label: Tensor, seen: Tensor, other: Tensor, mask: Tensor, value: int) -> tuple[Tensor, Tensor]:
+    """Paste parts of another image with soft edges, where the ground is seen and labelled.
+
+    Args:
+        image: (3, h, w) float.
+        label: (h, w).
+        seen: (h, w) bool.
+        other: (3, h, w) float, what is pasted.
+        mask: (h, w) bool, where.
+        value: Label of what is pasted.
+
+    Returns:
+        Image and label.
+    """
+    wanted = mask & seen & (label != CLASS_NODATA)
+    soft = F.avg_pool2d(wanted[None, None].float(), 5, 1, 2)[0]
+    return torch.lerp(image, other, soft), torch.where(wanted, torch.full_like(label, value), label)
 
 
 def colour(image: Tensor, generator: torch.Generator, palette: Tensor) -> Tensor:

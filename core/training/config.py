@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from core.errors import InputError
+from core.errors import InputError, unknown_name
+
+OPTIMISERS, SCHEDULES = ("adamw", "sgd"), ("cosine", "trapezoid", "step")
 
 T = TypeVar("T")
 
@@ -21,6 +23,8 @@ class Source:
         images: A GeoTIFF (a scene) or a glob of chips, relative to the data folder.
         labels: A GeoTIFF of 0, 1, 255; for chips a folder of ``<stem>.png`` masks (above 0: landslide);
             None: no landslide anywhere.
+        classes: What the values of the labels mean, by name of class, where they are not 0 and landslide; values
+            that are not named are unlabelled.
         dem: GeoTIFF of elevation for a scene; None where there is none.
         share: Share of the crops drawn from here; shares are normalised.
         zoom: Source pixels per crop pixel, drawn log-uniformly between these two.
@@ -28,6 +32,8 @@ class Source:
             chips the share of files kept out, chosen by the hash of their names.
         gap_px: For a scene: pixels beside the held-out block that are used for nothing.
         exclude_prefix: Chips whose name starts so are kept out (a place, an event).
+        close_px: For a scene: gaps between landslides narrower than this are unlabelled: seams of labels drawn tile by
+            tile. 0: there are none.
     """
 
     name: str
@@ -39,6 +45,8 @@ class Source:
     holdout: tuple[int, int, int, int] | float = 0.0
     gap_px: int = 512
     exclude_prefix: str = ""
+    close_px: int = 0
+    classes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,20 +59,29 @@ class TrainConfig:
         arguments: The network's own arguments.
         encoder_weights: What the encoder starts from: ``imagenet`` (the weights that come with Scarp, for
             ``efficientnet_lite0``), ``none`` (chance), or a file of ``scarp convert-weights`` in the data folder.
-        scheme: Class scheme; ``binary`` here.
+        scheme: Class scheme. A source that knows landslides alone trains the other classes by their summed probability.
         sources: Labelled ground.
         generated_scenes: Scenes of the landscape generator added as ground with a DEM.
         generated_share: Share of the crops drawn from them.
         crop_px: Side of a crop.
         batch: Crops a step.
         steps: Optimiser steps.
-        learning_rate: Peak rate of AdamW; the encoder's is half of it.
-        weight_decay: AdamW's.
-        warmup_steps: Linear warm-up, then a cosine to 0.
-        ema: Decay of the weights' moving average, which is what is kept.
+        optimiser: ``adamw``, or ``sgd`` with a momentum of 0.9 as in the paper.
+        learning_rate: Peak rate; with AdamW the encoder's is half of it.
+        weight_decay: The optimiser's.
+        schedule: After the warm-up ``cosine`` to 0; ``trapezoid``: level, and to 0 over the last ``cooldown_steps``, so
+            that a run can be made longer; ``step``: a tenth every 15,000 steps, as in the paper.
+        warmup_steps: Steps in which the rate grows from 0.
+        cooldown_steps: See ``schedule``.
+        ema: Decay of the weights' moving average, which is what is kept; 0 keeps the weights themselves.
+        evaluate_every: Steps between two looks at the held-out ground; 0: none. The best weights are what is kept.
+        patience: Looks without an improvement after which a run ends; 0: it never ends early.
         terrain_dropout: Probability that a crop's DEM is withheld.
         borrowed_terrain: Probability that a crop without a DEM is given the terrain of another place, so that
             the presence of a DEM says nothing about landslides.
+        dem_resolution_m: A crop's terrain is as coarse as that of a DEM between these two.
+        mosaic: Probability that a crop is put together from four of half its side: small landslides, many edges.
+        paste: Probability that landslides of one place are pasted into another.
         seed: Of everything random.
         card: What the model card says that no run can know: ``title``, ``summary``, ``licence``, ``gsd_range_m``.
     """
@@ -80,14 +97,33 @@ class TrainConfig:
     crop_px: int = 256
     batch: int = 12
     steps: int = 2400
+    optimiser: str = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
+    schedule: str = "cosine"
     warmup_steps: int = 100
+    cooldown_steps: int = 0
     ema: float = 0.997
+    evaluate_every: int = 0
+    patience: int = 0
     terrain_dropout: float = 0.4
     borrowed_terrain: float = 0.4
+    dem_resolution_m: tuple[float, float] = (0.0, 0.0)
+    mosaic: float = 0.0
+    paste: float = 0.0
     seed: int = 1
     card: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot train."""
+        for name, value, known in (("optimiser", self.optimiser, OPTIMISERS), ("schedule", self.schedule, SCHEDULES)):
+            if value not in known:
+                raise unknown_name(name, value, list(known))
+        cells = self.crop_px // 16
+        if (rates := self.arguments.get("rates")) and max(rates) >= cells:
+            raise InputError("rates of the pyramid", got=list(rates), expected=f"below {cells}, a crop's side in cells",
+                             remedy="At that distance every tap but the middle one lies in the padding: use smaller "
+                                    "rates or larger crops.")
 
     @classmethod
     def read(cls, path: Path) -> TrainConfig:

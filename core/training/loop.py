@@ -1,4 +1,4 @@
-"""The training loop: AdamW, a warmed-up cosine, bf16 on the CPU, a moving average of the weights, resume."""
+"""The training loop: bf16 on the CPU, a moving average of the weights, looks at held-out ground, resume."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,18 +14,28 @@ from torch import Tensor, nn
 from core.config import scheme
 from core.errors import ModelError
 from core.nets import build
+from core.training.crops import Crops, Pool
+from core.training.holdout import calibrate, gain, held_out_counts, scores
 from core.training.loss import cross_entropy_dice
-from core.training.sources import Crops, generated, load
+from core.training.memory import keep_memory
+from core.training.sources import generated, load
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from core.nets.network import Network
     from core.training.config import TrainConfig
+    from core.training.sources import Ground
 
 logger = logging.getLogger(__name__)
 
 SAVE_EVERY = 100
+LOG_EVERY = 20
+LOOK_AT = 24
+"""Windows of each source's held-out ground that are looked at."""
+STEP_EVERY = 15_000
+"""Steps between two falls of the rate in the paper's schedule."""
 
 
 class Average:
@@ -48,76 +58,178 @@ class Average:
 
 
 def rate(step: int, config: TrainConfig) -> float:
-    """Return the learning rate's factor at a step: linear warm-up, then half a cosine down to 0."""
+    """Return the learning rate's factor at a step; see ``TrainConfig.schedule``."""
     if step < config.warmup_steps:
         return (step + 1) / config.warmup_steps
+    if config.schedule == "step":
+        return float(0.1 ** (step // STEP_EVERY))
+    if config.schedule == "trapezoid":
+        return min(1.0, max(0.0, (config.steps - step) / max(1, config.cooldown_steps)))
     share = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
     return 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
 
 
-def train(config: TrainConfig, data: Path, out: Path) -> dict[str, Tensor]:
-    """Train and return the averaged weights; a second call goes on from the last checkpoint.
+def train(config: TrainConfig, data: Path, out: Path, report: Callable[[dict[str, Any]], None] | None = None,
+          ) -> dict[str, Tensor]:
+    """Train and return the weights worth keeping; a second call goes on from the last checkpoint.
 
     Args:
         config: The run.
         data: Folder the configuration's sources lie in.
-        out: Run folder: ``log.jsonl`` (a line every 20 steps) and ``last.pt`` (our own checkpoint).
+        out: Run folder: ``log.jsonl`` (a line every ``LOG_EVERY`` steps, and one for every look at held-out ground),
+            ``last.pt``, ``best.pt`` where the configuration looks, and ``level.pt``, from which a run with the
+            schedule ``trapezoid`` can be made longer. They are checkpoints of ours.
+        report: Told each line of the log; it may raise to stop.
 
     Raises:
         ModelError: The loss is not a number; the batch that caused it is saved beside the log.
     """
     torch.set_flush_denormal(True)
+    keep_memory()
     out.mkdir(parents=True, exist_ok=True)
-    if (out / "last.pt").exists() and (last := torch.load(out / "last.pt", weights_only=True))["step"] >= config.steps:
-        return dict(last["average"])
-    pools = [(s.share, s.zoom, load(s, data, training=True)) for s in config.sources]
-    if config.generated_scenes:
-        pools.append((config.generated_share, (0.8, 2.0), generated(config.generated_scenes)))
-    for (_, _, grounds), name in zip(pools, [*(s.name for s in config.sources), "generated"], strict=False):
-        logger.info("%s: %d pieces of ground", name, len(grounds))
-    torch.manual_seed(config.seed)
-    network = _begin(config, data)
-    encoder = {id(p) for p in network.encoder.parameters()}
-    optimiser = torch.optim.AdamW([
-        {"params": [p for p in network.parameters() if id(p) in encoder], "lr": config.learning_rate / 2},
-        {"params": [p for p in network.parameters() if id(p) not in encoder], "lr": config.learning_rate},
-    ], weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(step, config))
-    average, first = Average(network, config.ema), 0
+    run = _Run(config, data, out)
     if (out / "last.pt").exists():
-        first = _restore(out / "last.pt", network, optimiser, schedule, average)
-        logger.info("going on from step %d", first)
-    crops = Crops(config, pools)
-    order = torch.utils.data.Subset(crops, range(first * config.batch, len(crops)))
+        run.restore(out / "last.pt")
+        if run.over:
+            return run.kept()
+        logger.info("going on from step %d", run.step)
+    crops, held_out = _ground(config, data)
+    order = torch.utils.data.Subset(crops, range(run.step * config.batch, len(crops)))
     # a generator of its own: the loader would draw from the one that dropout uses, and a resumed run would differ
     loader = torch.utils.data.DataLoader(order, config.batch, generator=torch.Generator())
     with (out / "log.jsonl").open("a") as log:
-        recent: list[float] = []
-        started = time.monotonic()
-        for step, (image, topography, label) in enumerate(loader, first):
-            loss = _step(network, image, topography, label, scheme(config.scheme).landslide)
-            if not torch.isfinite(loss):
-                torch.save({"image": image, "topography": topography, "label": label}, out / "bad_batch.pt")
-                raise ModelError("training loss", got=float(loss), expected="a finite number",
-                                 remedy=f"Lower the learning rate; the batch of step {step} is in bad_batch.pt.")
-            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-            schedule.step()
-            average.update(network)
-            recent.append(float(loss))
-            if (step + 1) % 20 == 0:
-                speed = (step + 1 - first) * config.batch / (time.monotonic() - started)
-                left = (config.steps - step - 1) * config.batch / speed
-                line = {"step": step + 1, "loss": round(sum(recent) / len(recent), 4),
-                        "samples_per_s": round(speed, 2), "left_s": round(left)}
-                log.write(json.dumps(line) + "\n")
-                log.flush()
-                logger.info("step %(step)d  loss %(loss).4f  %(samples_per_s).2f samples/s  %(left_s)d s left", line)
-                recent.clear()
-            if (step + 1) % SAVE_EVERY == 0 or step + 1 == config.steps:
-                _save(out / "last.pt", step + 1, network, optimiser, schedule, average)
-    return average.state
+        def tell(line: dict[str, Any]) -> None:
+            log.write(json.dumps(line) + "\n")
+            log.flush()
+            logger.info("%s", "  ".join(f"{key} {value}" for key, value in line.items()))
+            if report:
+                report(line)
+
+        started, first = time.monotonic(), run.step
+        for batch in loader:
+            run.learn(*batch)
+            if run.step % LOG_EVERY == 0:
+                speed = (run.step - first) * config.batch / (time.monotonic() - started)
+                tell(run.figures() | {"samples_per_s": round(speed, 2),
+                                      "left_s": round((config.steps - run.step) * config.batch / speed)})
+            if held_out and (run.step % config.evaluate_every == 0 or run.step == config.steps):
+                tell(run.look(held_out))
+            run.keep()
+            if run.over:
+                break
+    return run.kept()
+
+
+def _ground(config: TrainConfig, data: Path) -> tuple[Crops, dict[str, list[Ground]]]:
+    """Return what is trained on, and the held-out ground of each source where the configuration looks at it."""
+    classes = scheme(config.scheme)
+    pools = [Pool(s.share, s.zoom, load(s, data, classes, training=True)) for s in config.sources]
+    if config.generated_scenes:
+        pools.append(Pool(config.generated_share, (0.8, 2.0), generated(config.generated_scenes, classes)))
+    for pool, name in zip(pools, [*(s.name for s in config.sources), "generated"], strict=False):
+        logger.info("%s: %d pieces of ground", name, len(pool.grounds))
+    held_out = {s.name: load(s, data, classes, training=False) for s in config.sources} if config.evaluate_every else {}
+    return Crops(config, pools, classes.landslide), held_out
+
+
+class _Run:
+    """What changes while a network is trained: all of it is in a checkpoint, so that a resumed run ends the same."""
+
+    def __init__(self, config: TrainConfig, data: Path, out: Path) -> None:
+        self.config, self.out = config, out
+        self.landslide = scheme(config.scheme).landslide
+        torch.manual_seed(config.seed)
+        self.network = _begin(config, data)
+        self.optimiser = _optimiser(config, self.network)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, lambda step: rate(step, config))
+        self.average = Average(self.network, config.ema)
+        self.step, self.best, self.vain = 0, -math.inf, 0
+        self.losses: list[float] = []
+
+    @property
+    def over(self) -> bool:
+        """Whether all steps are done, or nothing has become better for long."""
+        return self.step >= self.config.steps or 0 < self.config.patience <= self.vain
+
+    def learn(self, image: Tensor, topography: Tensor, label: Tensor) -> None:
+        """Take one step."""
+        loss = _step(self.network, image, topography, label, self.landslide)
+        if not torch.isfinite(loss):
+            torch.save({"image": image, "topography": topography, "label": label}, self.out / "bad_batch.pt")
+            raise ModelError("training loss", got=float(loss), expected="a finite number",
+                             remedy=f"Lower the learning rate; the batch of step {self.step} is in bad_batch.pt.")
+        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.schedule.step()
+        self.average.update(self.network)
+        self.step += 1
+        self.losses.append(float(loss))
+
+    def figures(self) -> dict[str, Any]:
+        """Return the step and the mean loss since the last call."""
+        mean = sum(self.losses) / len(self.losses)
+        self.losses.clear()
+        return {"step": self.step, "steps": self.config.steps, "loss": round(mean, 4)}
+
+    def keep(self) -> None:
+        """Write the checkpoints that are due."""
+        if self.step % SAVE_EVERY == 0 or self.over:
+            self.save(self.out / "last.pt")
+        if self.config.schedule == "trapezoid" and self.step == self.config.steps - self.config.cooldown_steps:
+            self.save(self.out / "level.pt")
+
+    def look(self, held_out: dict[str, list[Ground]]) -> dict[str, Any]:
+        """Score the averaged weights on some of the held-out ground, and keep them where they are the best so far."""
+        config = self.config
+        shadow = build(config.architecture, len(scheme(config.scheme).names), **config.arguments).eval()
+        shadow.load_state_dict(self.average.state)
+        shadow.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        counts = {name: held_out_counts(shadow, grounds, self.landslide, LOOK_AT) for name, grounds in held_out.items()}
+        temperature, threshold = calibrate(counts)
+        score = gain(counts, temperature, threshold)
+        self.vain += 1
+        if score > self.best:
+            self.best, self.vain = score, 0
+            self.save(self.out / "best.pt")
+        found = {name: scores(each, temperature, threshold) for name, each in counts.items()}
+        return {"step": self.step, "gain": round(score, 4), "best": round(self.best, 4), "threshold": threshold,
+                "held_out": {name: s.get("iou", s["false_alarm_share"]) for name, s in found.items()}}
+
+    def kept(self) -> dict[str, Tensor]:
+        """Return the best averaged weights; the last ones where nothing was looked at."""
+        if (self.out / "best.pt").exists():
+            return dict(torch.load(self.out / "best.pt", weights_only=True)["average"])
+        return self.average.state
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint, whole or not at all."""
+        aside = path.with_suffix(".part")
+        torch.save({"step": self.step, "network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(),
+                    "schedule": self.schedule.state_dict(), "average": self.average.state, "seen": self.average.seen,
+                    "best": self.best, "vain": self.vain, "random": torch.get_rng_state()}, aside)
+        aside.replace(path)
+
+    def restore(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        saved = torch.load(path, weights_only=True)
+        self.network.load_state_dict(saved["network"])
+        self.optimiser.load_state_dict(saved["optimiser"])
+        self.schedule.load_state_dict(saved["schedule"])
+        self.average.state, self.average.seen = saved["average"], saved["seen"]
+        self.step, self.best, self.vain = saved["step"], saved["best"], saved["vain"]
+        torch.set_rng_state(saved["random"])
+
+
+def _optimiser(config: TrainConfig, network: Network) -> torch.optim.Optimizer:
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(network.parameters(), config.learning_rate, momentum=0.9,
+                               weight_decay=config.weight_decay)
+    encoder = {id(p) for p in network.encoder.parameters()}
+    return torch.optim.AdamW([
+        {"params": [p for p in network.parameters() if id(p) in encoder], "lr": config.learning_rate / 2},
+        {"params": [p for p in network.parameters() if id(p) not in encoder], "lr": config.learning_rate},
+    ], weight_decay=config.weight_decay)
 
 
 def _begin(config: TrainConfig, data: Path) -> Network:
@@ -138,23 +250,3 @@ def _step(network: nn.Module, image: Tensor, topography: Tensor, label: Tensor, 
     loss = cross_entropy_dice(logits, label, landslide)
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.detach()
-
-
-def _save(path: Path, step: int, network: nn.Module, optimiser: torch.optim.Optimizer,
-          schedule: torch.optim.lr_scheduler.LambdaLR, average: Average) -> None:
-    aside = path.with_suffix(".part")
-    torch.save({"step": step, "network": network.state_dict(), "optimiser": optimiser.state_dict(),
-                "schedule": schedule.state_dict(), "average": average.state, "seen": average.seen,
-                "random": torch.get_rng_state()}, aside)
-    aside.replace(path)
-
-
-def _restore(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer,
-             schedule: torch.optim.lr_scheduler.LambdaLR, average: Average) -> int:
-    saved = torch.load(path, weights_only=True)
-    network.load_state_dict(saved["network"])
-    optimiser.load_state_dict(saved["optimiser"])
-    schedule.load_state_dict(saved["schedule"])
-    average.state, average.seen = saved["average"], saved["seen"]
-    torch.set_rng_state(saved["random"])
-    return int(saved["step"])

@@ -6,33 +6,26 @@ import hashlib
 import json
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from core.config import CLASS_NODATA, scheme
+from core import domain
+from core.config import scheme
 from core.errors import unknown_name
 from core.nets import build
-from core.normalize import image_tensor, topography_tensor
 from core.registry import MODELS, ModelCard, save_model
 from core.training.config import TrainConfig
+from core.training.crops import Crops, Pool
+from core.training.holdout import calibrate, held_out_counts, scores
 from core.training.loop import train
-from core.training.sources import Ground, load
-
-if TYPE_CHECKING:
-    from torch import nn
+from core.training.sources import load
 
 logger = logging.getLogger(__name__)
 
 RECIPES = Path(__file__).parent / "recipes"
-WINDOW = 512
-EDGES = np.linspace(-12.0, 12.0, 481)
-"""Log-odds of landslide are counted in these bins."""
-
-Counts = NDArray[np.float64]
-"""(2, bins): held-out pixels that are not landslide, and that are, by log-odds."""
+SQUARES = 1000
+"""Squares that tell what the imagery of the training looked like."""
 
 
 def train_model(config: str, data: Path, runs: Path, models: Path | None = None) -> ModelCard:
@@ -55,7 +48,8 @@ def train_model(config: str, data: Path, runs: Path, models: Path | None = None)
     network.load_state_dict({name: value.half().float() if value.is_floating_point() else value
                              for name, value in state.items()})
     network.eval()
-    counts = {s.name: held_out_counts(network, load(s, data, training=False), scheme(settings.scheme).landslide)
+    classes = scheme(settings.scheme)
+    counts = {s.name: held_out_counts(network, load(s, data, classes, training=False), classes.landslide)
               for s in settings.sources}
     temperature, threshold = calibrate(counts)
     about: dict[str, Any] = dict(settings.card)
@@ -71,78 +65,17 @@ def train_model(config: str, data: Path, runs: Path, models: Path | None = None)
             "steps": settings.steps, "crops": settings.steps * settings.batch, "crop_px": settings.crop_px,
             "sources": [s.name for s in settings.sources], "generated_scenes": settings.generated_scenes,
         },
-        metrics={"held out": {name: _scores(c, temperature, threshold) for name, c in counts.items()}},
+        domain=_domain(settings, data),
+        metrics={"held out": {name: scores(c, temperature, threshold) for name, c in counts.items()}},
     )
     saved = save_model(card, state)
     logger.info("held out: %s", json.dumps(saved.metrics))
     return saved
 
 
-@torch.inference_mode()
-def held_out_counts(network: nn.Module, grounds: list[Ground], landslide: int) -> Counts:
-    """Count held-out pixels by label and log-odds of landslide; each piece of ground is seen at its own scale."""
-    counts = np.zeros((2, len(EDGES) - 1))
-    for ground in grounds:
-        height, width = ground.label.shape
-        ratio = 1 if ground.gradients is None else height // ground.gradients.shape[1]
-        for top in range(0, height, WINDOW):
-            for left in range(0, width, WINDOW):
-                where = (slice(top, min(top + WINDOW, height)), slice(left, min(left + WINDOW, width)))
-                label = ground.label[where].numpy()
-                if (label == CLASS_NODATA).all():
-                    continue
-                image = ground.image[(slice(None), *where)].float().numpy()
-                slopes = np.full((2, *label.shape), np.nan, np.float32)
-                if ground.gradients is not None:
-                    coarse = tuple(slice(s.start // ratio, -(-s.stop // ratio)) for s in where)
-                    fine = ground.gradients[(slice(None), *coarse)].numpy().repeat(ratio, 1).repeat(ratio, 2)
-                    slopes = fine[:, :label.shape[0], :label.shape[1]]
-                topography = topography_tensor(slopes[0], slopes[1], np.full(label.shape, np.nan, np.float32))
-                counts += _count(network, image_tensor(image, image.sum(0) > 0), topography, label, landslide)
-    return counts
-
-
-def _count(network: nn.Module, image: NDArray[np.float32], topography: NDArray[np.float32], label: NDArray[np.uint8],
-           landslide: int) -> Counts:
-    inputs = [torch.from_numpy(image)[None]]
-    if network.topography_channels:
-        inputs.append(torch.from_numpy(topography)[None])
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = network(*inputs)[0].float()
-    others = torch.cat([logits[:landslide], logits[landslide + 1:]]).logsumexp(0)
-    odds = (logits[landslide] - others).clamp(EDGES[0], EDGES[-1]).numpy()
-    return np.stack([np.histogram(odds[label == value], EDGES)[0] for value in (0, 1)]).astype(float)
-
-
-def calibrate(counts: dict[str, Counts]) -> tuple[float, float]:
-    """Return the temperature and the landslide threshold that suit held-out ground.
-
-    The temperature makes the log loss smallest, every source counting alike; the threshold makes largest the mean
-    landslide IoU over the sources that have landslides, less twice the mean false-alarm share over those that have
-    none.
-    """
-    shares = sum(c / max(c.sum(), 1) for c in counts.values())
-    odds = (EDGES[1:] + EDGES[:-1]) / 2
-    losses = {t: float((shares[0] * np.logaddexp(0, odds / t) + shares[1] * np.logaddexp(0, -odds / t)).sum())
-              for t in np.round(np.geomspace(0.4, 4.0, 60), 3)}
-    temperature = float(min(losses, key=lambda t: losses[t]))
-
-    def gain(threshold: float) -> float:
-        scores = [_scores(c, temperature, threshold) for c in counts.values()]
-        found = [s["iou"] for s in scores if s["landslide_pixels"]]
-        false = [s["false_alarm_share"] for s in scores if not s["landslide_pixels"]]
-        return float(np.mean(found)) - 2 * float(np.mean(false) if false else 0)
-
-    thresholds = np.round(np.arange(0.2, 0.9, 0.02), 2)
-    return temperature, float(max(thresholds, key=gain))
-
-
-def _scores(counts: Counts, temperature: float, threshold: float) -> dict[str, Any]:
-    called = (EDGES[1:] + EDGES[:-1]) / 2 >= temperature * np.log(threshold / (1 - threshold))
-    (tn, fp), (fn, tp) = ((float(c[~called].sum()), float(c[called].sum())) for c in counts)
-    known = {"landslide_pixels": int(tp + fn), "pixels": int(counts.sum()),
-             "false_alarm_share": round(fp / max(fp + tn, 1), 4)}
-    if not tp + fn:
-        return known
-    return known | {"iou": round(tp / (tp + fp + fn), 4), "f1": round(2 * tp / (2 * tp + fp + fn), 4),
-                    "precision": round(tp / max(tp + fp, 1), 4), "recall": round(tp / (tp + fn), 4)}
+def _domain(settings: TrainConfig, data: Path) -> dict[str, Any]:
+    """Describe the imagery that was trained on, square by square as crops are drawn, without their variations."""
+    crops = Crops(settings, [Pool(s.share, s.zoom, load(s, data, training=True)) for s in settings.sources])
+    squares = (crops.plain(number) for number in range(SQUARES))
+    figures = [domain.describe(image.numpy(), seen.numpy()) for image, seen in squares if seen.float().mean() > 0.25]
+    return domain.fit(np.stack(figures)).as_dict()

@@ -119,7 +119,7 @@ def test_a_smaller_area_gives_the_same_map_there(settings: DetectSettings, tmp_p
     whole, part = read(settings.out, "probability.tif"), read(tmp_path / "part", "probability.tif")
     differs = np.abs(part.astype(int) - whole[154:354, 164:414])
     assert differs.max() <= 1
-    assert (differs > 0).mean() < 0.01
+    assert (differs > 0).mean() < 0.02  # rounded to 1/250, on either side of the edge
 
 
 def test_nothing_is_predicted_where_the_image_has_no_data(

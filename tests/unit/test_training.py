@@ -1,7 +1,10 @@
 """Training: augmentation that knows geography, splits by name, a loop that resumes bit for bit."""
 
 import json
-from dataclasses import replace
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +13,19 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from core.config import SCHEMES
 from core.errors import InputError, ModelError, UnknownNameError
 from core.nets import build
 from core.terrain import aspect_deg, gradients
 from core.training import loop, publish
-from core.training.augment import colour, turn
+from core.training.augment import coarsen, colour, paste, turn
 from core.training.config import Source, TrainConfig
-from core.training.loop import train
-from core.training.loss import cross_entropy_dice
-from core.training.publish import EDGES, calibrate, train_model
-from core.training.sources import Crops, Ground, held_out, load
+from core.training.crops import Crops, Pool
+from core.training.holdout import EDGES, calibrate
+from core.training.loop import rate, train
+from core.training.loss import NOT_LANDSLIDE, cross_entropy_dice
+from core.training.publish import train_model
+from core.training.sources import Ground, _close, channels, held_out, load
 
 FRAME = np.array([[1.0, 0.0], [0.0, -1.0]])
 
@@ -55,6 +61,37 @@ def test_unlabelled_pixels_do_not_count_in_the_loss() -> None:
     assert torch.allclose(cross_entropy_dice(logits, label, 1), cross_entropy_dice(other, label, 1))
     perfect = torch.stack([(label == 0) * 40.0, (label == 1) * 40.0], 1)
     assert cross_entropy_dice(perfect, label, 1) < 0.01 < cross_entropy_dice(-perfect, label, 1)
+
+
+def test_a_label_that_knows_landslides_alone_trains_the_sum_of_the_other_classes() -> None:
+    logits = torch.randn(1, 4, 6, 6, requires_grad=True)
+    label = torch.full((1, 6, 6), NOT_LANDSLIDE)
+    loss = cross_entropy_dice(logits, label, 0)
+    chances = logits.detach().softmax(1)
+    dice = 1 / (chances[:, 0].sum() + 1)
+    assert loss.item() == pytest.approx(float(-(1 - chances[:, 0]).log().mean() + 1 - dice), rel=1e-5)
+    loss.backward()
+    shares = logits.grad[:, 1:] / logits.grad[:, 1:].sum(1, keepdim=True)
+    assert torch.allclose(shares, chances[:, 1:] / chances[:, 1:].sum(1, keepdim=True), atol=1e-4)  # none is preferred
+
+
+def test_labels_become_the_channels_of_a_scheme() -> None:
+    fine = {1: "building", 5: "bare land", 7: "landslide"}
+    assert channels(SCHEMES["paper"], fine)[[0, 1, 5, 7]].tolist() == [255, 1, 5, 0]
+    assert channels(SCHEMES["paper"], {0: "other"})[0] == NOT_LANDSLIDE
+    assert channels(SCHEMES["binary"], fine)[[0, 1, 5, 7]].tolist() == [255, 0, 0, 1]
+    with pytest.raises(InputError, match="glacier"):
+        channels(SCHEMES["binary"], {1: "glacier"})
+
+
+def test_narrow_gaps_between_landslides_lose_their_label() -> None:
+    label = torch.zeros(60, 80, dtype=torch.uint8)
+    label[10:50, 10:70] = 1
+    label[10:50, 38:41], label[10:50, 55:67] = 0, 0
+    _close(label, 1, 9)
+    assert set(label[10:50, 38:41].unique().tolist()) == {255}
+    assert set(label[15:45, 57:65].unique().tolist()) == {0}
+    assert int((label == 1).sum()) == 40 * 45
 
 
 def test_a_split_depends_on_names_alone() -> None:
@@ -98,7 +135,7 @@ def test_the_two_sides_of_a_split_share_no_chip(chips: Path) -> None:
 
 def test_a_crop_depends_on_seed_and_number_alone(chips: Path) -> None:
     config = small()
-    pools = [(1.0, (0.8, 1.2), load(config.sources[0], chips, training=True))]
+    pools = [Pool(1.0, (0.8, 1.2), load(config.sources[0], chips, training=True))]
     first, second = Crops(config, pools), Crops(config, pools)
     _ = second[0]
     assert all(torch.equal(a, b) for a, b in zip(first[3], second[3], strict=True))
@@ -114,7 +151,7 @@ def test_terrain_is_borrowed_as_often_for_ground_with_landslides_as_without() ->
     with_dem = Ground(image, torch.zeros(90, 90, dtype=torch.uint8), slopes)
     bare = [Ground(image, torch.full((90, 90), value, dtype=torch.uint8)) for value in (0, 1)]
     config = small(steps=200, terrain_dropout=0.0, borrowed_terrain=0.5)
-    crops = Crops(config, [(1.0, (0.5, 0.6), bare), (1e-9, (0.5, 0.6), [with_dem])])
+    crops = Crops(config, [Pool(1.0, (0.5, 0.6), bare), Pool(1e-9, (0.5, 0.6), [with_dem])])
     present = {0: [], 1: []}
     for i in range(300):
         _, topography, label = crops[i]
@@ -122,6 +159,95 @@ def test_terrain_is_borrowed_as_often_for_ground_with_landslides_as_without() ->
     shares = [np.mean(present[value]) for value in (0, 1)]
     assert abs(shares[0] - 0.5) < 0.12
     assert abs(shares[1] - 0.5) < 0.12
+
+
+def test_pasted_landslides_are_labelled_and_only_where_the_ground_is_known() -> None:
+    image, other = torch.zeros(3, 20, 20), torch.full((3, 20, 20), 200.0)
+    label, seen, mask = torch.zeros(20, 20), torch.ones(20, 20, dtype=torch.bool), torch.zeros(20, 20, dtype=torch.bool)
+    label[:, :6], seen[:, 15:], mask[4:16, 2:18] = 255, False, True
+    pasted, found = paste(image, label, seen, other, mask, 1)
+    assert torch.equal(found == 1, mask & seen & (label == 0))
+    assert float(pasted[0, 10, 10]) == pytest.approx(200, rel=0.01) and float(pasted[0, 10, 2]) == 0
+    assert 0 < float(pasted[0, 3, 10]) < 200, "edges are soft"
+
+
+def test_coarse_terrain_is_that_of_a_coarse_dem() -> None:
+    dem = np.random.default_rng(2).random((64, 64)).cumsum(0).cumsum(1).astype(np.float32) / 50
+    fine = torch.from_numpy(np.stack(gradients(dem, FRAME)))
+    coarse = np.stack(gradients(dem.reshape(8, 8, 8, 8).mean((1, 3)), FRAME * 8))
+    assert coarsen(fine, 1.4) is fine
+    found = coarsen(fine, 8.0)[:, 4::8, 4::8].numpy()
+    np.testing.assert_allclose(found[:, 2:-2, 2:-2], coarse[:, 2:-2, 2:-2], rtol=0.2)
+
+
+def test_mosaics_and_pastes_hold_landslides_of_other_places(chips: Path) -> None:
+    for changes in ({"mosaic": 1.0}, {"paste": 1.0}):
+        config = small(**changes)
+        pools = [Pool(1e-9 if "paste" in changes else 1, (0.8, 1.2), load(config.sources[0], chips, training=True)),
+                 Pool(1.0, (0.8, 1.2), load(config.sources[1], chips, training=True))]
+        crops = Crops(config, pools)
+        labels = torch.stack([crops[i][2] for i in range(8)])
+        assert labels.shape == (8, 64, 64)
+        if "mosaic" in changes:
+            assert (labels == 1).any() and (labels == 0).any()
+        else:  # nothing to paste comes from ground without landslides
+            assert not (labels == 1).any()
+    crops = Crops(small(paste=1.0), pools[::-1])
+    crops.shares = torch.tensor([0.5, 0.5])
+    assert sum(float((crops[i][2] == 1).any()) for i in range(20)) > 14
+
+
+def test_rates_rise_and_fall_as_the_schedule_says() -> None:
+    config = small(steps=100, warmup_steps=10, schedule="trapezoid", cooldown_steps=20)
+    found = [rate(step, config) for step in (0, 9, 50, 79, 90, 100)]
+    assert found == pytest.approx([0.1, 1, 1, 1, 0.5, 0])
+    paper = small(schedule="step", warmup_steps=0, optimiser="sgd", learning_rate=1e-3)
+    assert [rate(step, paper) for step in (0, 14_999, 15_000, 30_000)] == pytest.approx([1, 1, 0.1, 0.01])
+    for wrong in ({"schedule": "steps"}, {"optimiser": "adam"}):
+        with pytest.raises(UnknownNameError):
+            small(**wrong)
+    with pytest.raises(InputError, match="padding"):
+        small(arguments={"rates": [2, 4]}, crop_px=64)
+
+
+def test_the_best_weights_are_kept_and_a_run_ends_when_nothing_improves(chips: Path, tmp_path: Path) -> None:
+    config = small(steps=40, evaluate_every=2, patience=3, learning_rate=1e-9)
+    lines: list[dict] = []
+    train(config, chips, tmp_path / "run", lines.append)
+    looks = [line for line in lines if "gain" in line]
+    assert 4 <= len(looks) < 20 and looks[-1]["step"] < 40
+    assert max(look["gain"] for look in looks) == looks[-1]["best"]
+    assert set(looks[0]["held_out"]) == {"chips", "none"}
+    again = train(config, chips, tmp_path / "run", lines.append)
+    best = torch.load(tmp_path / "run" / "best.pt", weights_only=True)
+    assert all(torch.equal(again[name], best["average"][name]) for name in again)
+
+
+def test_a_killed_run_ends_in_the_same_weights(chips: Path, tmp_path: Path) -> None:
+    config = small(steps=14, evaluate_every=5, mosaic=0.3, paste=0.3)
+    written = asdict(config)
+    (tmp_path / "tiny.json").write_text(json.dumps(written))
+    start = ("import sys, pathlib\nfrom core.training import loop\nfrom core.training.config import TrainConfig\n"
+             "loop.SAVE_EVERY = 3\nconfig, data, out = map(pathlib.Path, sys.argv[1:])\n"
+             "loop.train(TrainConfig.read(config), data, out, lambda line: print(line, flush=True))\n")
+
+    def begin(out: str) -> subprocess.Popen:
+        return subprocess.Popen([sys.executable, "-c", start, tmp_path / "tiny.json", chips, tmp_path / out],
+                                stdout=subprocess.PIPE)
+
+    assert begin("whole").wait(300) == 0
+    cut = begin("cut")
+    while not (tmp_path / "cut" / "last.pt").exists():
+        assert cut.poll() is None
+        time.sleep(0.02)
+    cut.kill()
+    cut.wait(60)
+    assert torch.load(tmp_path / "cut" / "last.pt", weights_only=True)["step"] < 14
+    assert begin("cut").wait(300) == 0
+    whole, cut_short = (torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("whole", "cut"))
+    for part in ("network", "average"):
+        assert all(torch.equal(whole[part][name], cut_short[part][name]) for name in whole[part])
+    assert whole["best"] == cut_short["best"]
 
 
 def test_resuming_ends_in_the_same_weights_bit_for_bit(chips: Path, tmp_path: Path, monkeypatch) -> None:

@@ -1,0 +1,103 @@
+"""How well a network does on held-out ground, and the temperature and threshold that suit it there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.config import CLASS_NODATA
+from core.normalize import image_tensor, topography_tensor
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from core.training.sources import Ground
+
+WINDOW = 512
+EDGES = np.linspace(-12.0, 12.0, 481)
+"""Log-odds of landslide are counted in these bins."""
+
+Counts = NDArray[np.float64]
+"""(2, bins): held-out pixels that are not landslide, and that are, by log-odds."""
+
+
+@torch.inference_mode()
+def held_out_counts(network: nn.Module, grounds: list[Ground], landslide: int, most: int | None = None) -> Counts:
+    """Count held-out pixels by label and log-odds of landslide; each piece of ground is seen at its own scale.
+
+    Args:
+        network: In evaluation mode.
+        grounds: What was held out of one source.
+        landslide: Channel of the landslide class.
+        most: Windows looked at, the same ones each time; all if left out.
+    """
+    windows = [(ground, top, left) for ground in grounds for top in range(0, ground.label.shape[0], WINDOW)
+               for left in range(0, ground.label.shape[1], WINDOW)
+               if (ground.label[top:top + WINDOW, left:left + WINDOW] != CLASS_NODATA).any()]
+    step = max(1, -(-len(windows) // most)) if most else 1
+    counts = np.zeros((2, len(EDGES) - 1))
+    for ground, top, left in windows[::step]:
+        height, width = ground.label.shape
+        where = (slice(top, min(top + WINDOW, height)), slice(left, min(left + WINDOW, width)))
+        label = ground.label[where].numpy()
+        image = ground.image[(slice(None), *where)].float().numpy()
+        slopes = np.full((2, *label.shape), np.nan, np.float32)
+        if ground.gradients is not None:
+            ratio = height // ground.gradients.shape[1]
+            coarse = tuple(slice(s.start // ratio, -(-s.stop // ratio)) for s in where)
+            fine = ground.gradients[(slice(None), *coarse)].numpy().repeat(ratio, 1).repeat(ratio, 2)
+            slopes = fine[:, :label.shape[0], :label.shape[1]]
+        topography = topography_tensor(slopes[0], slopes[1], np.full(label.shape, np.nan, np.float32))
+        counts += _count(network, image_tensor(image, image.sum(0) > 0), topography, label, landslide)
+    return counts
+
+
+def _count(network: nn.Module, image: NDArray[np.float32], topography: NDArray[np.float32], label: NDArray[np.uint8],
+           landslide: int) -> Counts:
+    inputs = [torch.from_numpy(image)[None]]
+    if network.topography_channels:
+        inputs.append(torch.from_numpy(topography)[None])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = network(*inputs)[0].float()
+    others = torch.cat([logits[:landslide], logits[landslide + 1:]]).logsumexp(0)
+    odds = (logits[landslide] - others).clamp(EDGES[0], EDGES[-1]).numpy()
+    slides, known = label == landslide, label != CLASS_NODATA
+    return np.stack([np.histogram(odds[where], EDGES)[0] for where in (known & ~slides, slides)]).astype(float)
+
+
+def calibrate(counts: dict[str, Counts]) -> tuple[float, float]:
+    """Return the temperature and the landslide threshold that suit held-out ground.
+
+    The temperature makes the log loss smallest, every source counting alike; the threshold makes ``gain`` largest.
+    """
+    shares = sum(c / max(c.sum(), 1) for c in counts.values())
+    odds = (EDGES[1:] + EDGES[:-1]) / 2
+    losses = {t: float((shares[0] * np.logaddexp(0, odds / t) + shares[1] * np.logaddexp(0, -odds / t)).sum())
+              for t in np.round(np.geomspace(0.4, 4.0, 60), 3)}
+    temperature = float(min(losses, key=lambda t: losses[t]))
+
+    thresholds = np.round(np.arange(0.2, 0.9, 0.02), 2)
+    return temperature, float(max(thresholds, key=lambda threshold: gain(counts, temperature, threshold)))
+
+
+def gain(counts: dict[str, Counts], temperature: float, threshold: float) -> float:
+    """Return the mean landslide IoU over sources with landslides, less twice the mean false-alarm share elsewhere."""
+    found = [scores(c, temperature, threshold) for c in counts.values()]
+    alarms = [s["false_alarm_share"] for s in found if not s["landslide_pixels"]]
+    ious = [s["iou"] for s in found if s["landslide_pixels"]]
+    return float(np.mean(ious) if ious else 0) - 2 * float(np.mean(alarms) if alarms else 0)
+
+
+def scores(counts: Counts, temperature: float, threshold: float) -> dict[str, Any]:
+    """Return pixel counts and the landslide class's scores; without landslides the share of false alarms alone."""
+    called = (EDGES[1:] + EDGES[:-1]) / 2 >= temperature * np.log(threshold / (1 - threshold))
+    (tn, fp), (fn, tp) = ((float(c[~called].sum()), float(c[called].sum())) for c in counts)
+    known = {"landslide_pixels": int(tp + fn), "pixels": int(counts.sum()),
+             "false_alarm_share": round(fp / max(fp + tn, 1), 4)}
+    if not tp + fn:
+        return known
+    return known | {"iou": round(tp / (tp + fp + fn), 4), "f1": round(2 * tp / (2 * tp + fp + fn), 4),
+                    "precision": round(tp / max(tp + fp, 1), 4), "recall": round(tp / (tp + fn), 4)}
