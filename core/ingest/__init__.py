@@ -1,6 +1,6 @@
 """The one door for files from outside: each is judged by its declared kind and its first bytes before it is opened."""
 
-from core.ingest.area import read_area, read_polygons
+from core.ingest.area import read_area, read_attributed, read_polygons
 from core.ingest.geotiff import check_readable, open_geotiff
 
-__all__ = ["check_readable", "open_geotiff", "read_area", "read_polygons"]
+__all__ = ["check_readable", "open_geotiff", "read_area", "read_attributed", "read_polygons"]

@@ -54,23 +54,39 @@ def read_polygons(path: str | Path) -> tuple[list[Polygon | MultiPolygon], CRS]:
     Raises:
         InputError: As for ``read_area``.
     """
+    polygons, crs = read_attributed(path)
+    return [polygon for polygon, _ in polygons], crs
+
+
+def read_attributed(path: str | Path, attribute: str = "") -> tuple[list[tuple[Polygon | MultiPolygon, str]], CRS]:
+    """Read polygons, as ``read_polygons`` does, each with what one of its attributes says.
+
+    Args:
+        path: As for ``read_area``; of a zipped Shapefile no attribute is read.
+        attribute: Its name. A polygon without it says "".
+
+    Raises:
+        InputError: As for ``read_area``.
+    """
     full, size, head = inspect(path)
     name, suffix = full.name, Path(path).suffix.lower()
     if suffix in {".geojson", ".json"} and head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
-        rings, crs = read_geojson(full, size)
+        polygons, values, crs = read_geojson(full, size, attribute)
     elif suffix == ".gpkg" and head.startswith(SQLITE_MAGIC):
-        rings, crs = read_geopackage(full, size)
+        polygons, values, crs = read_geopackage(full, size, attribute)
     elif suffix == ".zip" and head.startswith(ZIP_MAGIC):
-        rings, crs = read_shapefile(full, size)
+        polygons, crs = read_shapefile(full, size)
+        values = [""] * len(polygons)
     else:
         raise InputError(name, got=looks_like(head), expected=_EXPECTED,
                          remedy="Export the layer as GeoJSON or as a GeoPackage.")
-    return _valid(name, rings, crs), crs
+    values = [value for value, rings in zip(values, polygons, strict=True) if rings]
+    valid = _valid(name, [rings for rings in polygons if rings], crs)
+    return [(part, value) for part, value in zip(valid, values, strict=True) if not part.is_empty], crs
 
 
 def _valid(name: str, polygons: list[list[NDArray[np.float64]]], crs: CRS) -> list[Polygon | MultiPolygon]:
-    """Build polygons out of rings, refusing what cannot be any."""
-    polygons = [rings for rings in polygons if rings]
+    """Build one polygon, which may be empty, out of the rings of each, refusing what cannot be any."""
     if not polygons:
         raise _refuse(name, "no polygon", "at least one polygon", "Draw the area as a polygon and export it.")
     rings = [ring for polygon in polygons for ring in polygon]
@@ -89,8 +105,8 @@ def _valid(name: str, polygons: list[list[NDArray[np.float64]]], crs: CRS) -> li
         return parts
     if vertices > _SMALL:
         _check_crossings(name, rings)
-    valid = [part for part in shapely.make_valid(parts, method="structure", keep_collapsed=False) if not part.is_empty]
-    if not valid:
+    valid = list(shapely.make_valid(parts, method="structure", keep_collapsed=False))
+    if all(part.is_empty for part in valid):
         raise _refuse(name, "polygons without any area", "at least one polygon", "Draw the area again.")
     return valid
 

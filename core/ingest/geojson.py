@@ -14,6 +14,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from core.errors import InputError
+from core.ingest.attributes import as_text
 
 MAX_BYTES = 64 * 2**20
 MAX_BRACKETS = 2_500_000
@@ -23,16 +24,19 @@ _WGS84 = re.compile(r"urn:ogc:def:crs:OGC:(1\.3|):CRS84")
 _EPSG = re.compile(r"(?:urn:ogc:def:crs:EPSG:[\d.]*:|EPSG:)(\d{4,6})")
 
 
-def read_geojson(path: Path, size: int) -> tuple[list[list[NDArray[np.float64]]], CRS]:
+def read_geojson(path: Path, size: int, attribute: str = "") -> tuple[
+        list[list[NDArray[np.float64]]], list[str], CRS]:
     """Read every polygon of a geometry, a feature or a feature collection.
 
     Args:
         path: The file.
         size: Its size in bytes.
+        attribute: A property to read along.
 
     Returns:
-        One list of rings a polygon, the outer ring first, each (vertices, 2) float64 in x, y order;
-        and their CRS: WGS 84 unless a ``crs`` member, as older software writes it, names another.
+        One list of rings a polygon, the outer ring first, each (vertices, 2) float64 in x, y order; the attribute's
+        value for each, "" where there is none; and their CRS: WGS 84 unless a ``crs`` member, as older software
+        writes it, names another.
 
     Raises:
         InputError: The text is not GeoJSON, is too large or too deep, or holds something that is
@@ -51,12 +55,13 @@ def read_geojson(path: Path, size: int) -> tuple[list[list[NDArray[np.float64]]]
         raise _refuse(name, "text that is not well-formed JSON, or nested too deeply", "GeoJSON") from error
     if not isinstance(root, dict):
         raise _refuse(name, f"a JSON {type(root).__name__}", "a GeoJSON object")
-    polygons = [_rings(name, polygon) for geometry in _geometries(name, root) for polygon in _parts(name, geometry)]
-    return polygons, _crs(name, root.get("crs"))
+    found = [(_rings(name, polygon), as_text(properties.get(attribute)))
+             for geometry, properties in _geometries(name, root) for polygon in _parts(name, geometry)]
+    return [rings for rings, _ in found], [value for _, value in found], _crs(name, root.get("crs"))
 
 
-def _geometries(name: str, root: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the geometries of an object; a feature without one counts for nothing."""
+def _geometries(name: str, root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield the geometries of an object and their properties; a feature without a geometry counts for nothing."""
     if root.get("type") == "FeatureCollection":
         features = root.get("features")
         if not isinstance(features, list):
@@ -67,8 +72,9 @@ def _geometries(name: str, root: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if not isinstance(feature, dict):
             raise _refuse(name, f"a {type(feature).__name__} in place of a feature", "features")
         geometry = feature.get("geometry") if feature.get("type") == "Feature" else feature
+        properties = feature.get("properties")
         if isinstance(geometry, dict):
-            yield geometry
+            yield geometry, properties if isinstance(properties, dict) else {}
         elif geometry is not None:
             raise _refuse(name, f"a {type(geometry).__name__} in place of a geometry", "a geometry")
 

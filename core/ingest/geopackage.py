@@ -14,6 +14,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from core.errors import InputError
+from core.ingest.attributes import as_text
 
 MAX_BYTES = 256 * 2**20
 MAX_GEOMETRY_BYTES = 64 * 2**20
@@ -33,15 +34,18 @@ _ENVELOPE_BYTES = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
 _POLYGON, _MULTIPOLYGON = 3, 6
 
 
-def read_geopackage(path: Path, size: int) -> tuple[list[list[NDArray[np.float64]]], CRS]:
+def read_geopackage(path: Path, size: int, attribute: str = "") -> tuple[
+        list[list[NDArray[np.float64]]], list[str], CRS]:
     """Read every polygon of a GeoPackage that holds one layer.
 
     Args:
         path: The file; a journal beside it does not count.
         size: Its size in bytes.
+        attribute: A column to read along.
 
     Returns:
-        One list of rings a polygon, the outer ring first, each (vertices, 2) float64 in x, y order; and their CRS.
+        One list of rings a polygon, the outer ring first, each (vertices, 2) float64 in x, y order; the attribute's
+        value for each, "" where there is none; and their CRS.
 
     Raises:
         InputError: The file is not a GeoPackage, is damaged, has not exactly one layer with
@@ -60,12 +64,16 @@ def read_geopackage(path: Path, size: int) -> tuple[list[list[NDArray[np.float64
             if len(layers) != 1:
                 raise _refuse(name, "several layers" if layers else "no layer with features", "one layer of polygons")
             table, column, organization, code, definition = layers[0]
-            quoted = [str(part).replace('"', '""') for part in (column, table)]
-            rows = database.execute('SELECT "{}" FROM "{}"'.format(*quoted))  # identifiers, quoted above
-            polygons = [polygon for (blob,) in rows if blob is not None for polygon in _polygons(name, blob)]
+            columns = [str(row[1]) for row in database.execute("SELECT * FROM pragma_table_info(?)", (table,))]
+            quoted = ['"{}"'.format(str(part).replace('"', '""')) for part in (column, attribute, table)]
+            if attribute not in columns:
+                quoted[1] = "NULL"
+            rows = database.execute("SELECT {}, {} FROM {}".format(*quoted))  # identifiers, quoted above
+            found = [(polygon, as_text(value))
+                     for blob, value in rows if blob is not None for polygon in _polygons(name, blob)]
     except (sqlite3.Error, struct.error, UnicodeDecodeError) as error:
         raise _refuse(name, "a damaged GeoPackage, or one that takes too long to read", "a whole GeoPackage") from error
-    return polygons, _crs(name, organization, code, definition)
+    return [rings for rings, _ in found], [value for _, value in found], _crs(name, organization, code, definition)
 
 
 def _polygons(name: str, blob: object) -> list[list[NDArray[np.float64]]]:
