@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from core.detect import DetectSettings, Progress
+    from core.training.config import TrainConfig
 
 EXIT_ERROR, EXIT_STOPPED = 2, 130
 
@@ -89,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--models", type=Path, help="folder of models")
     train.set_defaults(run=_train)
 
+    data = commands.add_parser("data", help="list, check and divide training data")
+    _add_data_steps(data)
+
     evaluate = commands.add_parser("evaluate", help="score a detection against labels")
     evaluate.add_argument("--run", dest="result", type=Path, required=True, help="folder of a detection")
     evaluate.add_argument("--labels", type=Path, required=True, help="GeoTIFF: 1 landslide, 0 other, 255 unlabelled")
@@ -102,6 +106,19 @@ def _parser() -> argparse.ArgumentParser:
     _add_scoring(compare)
     compare.set_defaults(run=_compare)
     return parser
+
+
+def _add_data_steps(data: argparse.ArgumentParser) -> None:
+    steps = data.add_subparsers(required=True, metavar="step")
+    for name, what, run in (("manifest", "list the files that a configuration uses, with checksums", _data_manifest),
+                            ("check", "compare the files with a manifest", _data_check),
+                            ("split", "decide what is held out of training", _data_split)):
+        step = steps.add_parser(name, help=what)
+        step.add_argument("folder", type=Path, help="folder of the training data")
+        step.add_argument("--config", required=True, help="as for 'train'")
+        file = {"check": "--manifest"}.get(name, "--out")
+        step.add_argument(file, type=Path, required=True, metavar="FILE", help="JSON file of the manifest or split")
+        step.set_defaults(run=run)
 
 
 def _add_scoring(parser: argparse.ArgumentParser) -> None:
@@ -304,6 +321,41 @@ def _train(options: argparse.Namespace) -> None:
     logging.getLogger("core").setLevel(logging.INFO)
     card = train_model(options.config, options.data, options.runs, options.models)
     print(f"model {card.name} is in {card.folder}")
+
+
+def _training_config(name: str) -> TrainConfig:
+    from core.training.config import TrainConfig  # noqa: PLC0415
+    from core.training.publish import RECIPES  # noqa: PLC0415
+
+    return TrainConfig.read(Path(name) if name.endswith(".json") else RECIPES / f"{name}.json")
+
+
+def _data_manifest(options: argparse.Namespace) -> None:
+    from core.training.manifest import make_manifest  # noqa: PLC0415
+
+    manifest = make_manifest(_training_config(options.config), options.folder)
+    manifest.write(options.out)
+    size = sum(entry.bytes for entry in manifest.files)
+    print(f"{len(manifest.files)} files, {size / 1e6:.1f} MB, sha256 {manifest.sha256}; listed in {options.out}")
+
+
+def _data_check(options: argparse.Namespace) -> None:
+    from core.training.manifest import Manifest, check  # noqa: PLC0415
+
+    manifest = Manifest.read(options.manifest)
+    check(manifest, _training_config(options.config), options.folder)
+    print(f"the files are those of the manifest, sha256 {manifest.sha256}")
+
+
+def _data_split(options: argparse.Namespace) -> None:
+    from core.training.split import make_split  # noqa: PLC0415
+
+    logging.getLogger("core").setLevel(logging.INFO)
+    split = make_split(_training_config(options.config), options.folder)
+    split.write(options.out)
+    for part in split.parts:
+        print(f"{part.source}: {f'blocks {part.blocks}' if part.blocks else f'{len(part.files)} chips'}")
+    print(f"held out as above, sha256 {split.sha256}; written to {options.out}")
 
 
 def _evaluate(options: argparse.Namespace) -> None:

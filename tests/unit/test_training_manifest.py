@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.cli import main
 from core.errors import InputError
 from core.training import manifest as module
 from core.training.config import Source, TrainConfig
@@ -112,3 +113,16 @@ def test_missing_files_cannot_be_listed(data: Path) -> None:
         make_manifest(CONFIG, data)
     with pytest.raises(InputError, match="Point --data"):
         make_manifest(CONFIG, data / "place")
+
+
+def test_from_the_command_line(data: Path, tmp_path: Path, capsys) -> None:
+    config = {"model": "m", "architecture": "rae_d", "sources": [
+        {"name": "chips", "images": "chips/*.jpg", "labels": "masks"}, {"name": "none", "images": "none/*/*.jpg"}]}
+    (tmp_path / "m.json").write_text(json.dumps(config))
+    about = [str(data), "--config", str(tmp_path / "m.json")]
+    assert main(["data", "manifest", *about, "--out", str(tmp_path / "list.json")]) == 0
+    assert "5 files" in capsys.readouterr().out
+    assert main(["data", "check", *about, "--manifest", str(tmp_path / "list.json")]) == 0
+    (data / "chips/a.jpg").write_text("Content of chips/a.jpg")
+    assert main(["data", "check", *about, "--manifest", str(tmp_path / "list.json")]) == 2
+    assert "chips/a.jpg" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from core.cli import main
 from core.errors import InputError, UnknownNameError
 from core.training.config import Source, TrainConfig
 from core.training.duplicates import fingerprint, groups
@@ -137,3 +138,14 @@ def test_a_damaged_picture_is_named(data: Path) -> None:
     (data / "chips/c03.jpg").write_bytes(b"no picture")
     with pytest.raises(InputError, match="c03.jpg"):
         make_split(CONFIG, data)
+
+
+def test_from_the_command_line(data: Path, tmp_path: Path, capsys) -> None:
+    config = {"model": "m", "architecture": "rae_d", "sources": [
+        {"name": "chips", "images": "chips/*.jpg", "labels": "masks", "holdout": 0.4},
+        {"name": "others", "images": "others/*.jpg"}]}
+    (tmp_path / "m.json").write_text(json.dumps(config))
+    about = [str(data), "--config", str(tmp_path / "m.json")]
+    assert main(["data", "split", *about, "--out", str(tmp_path / "s.json")]) == 0
+    assert Split.read(tmp_path / "s.json") == make_split(CONFIG, data)
+    assert "chips" in capsys.readouterr().out
