@@ -149,3 +149,9 @@ def test_from_the_command_line(data: Path, tmp_path: Path, capsys) -> None:
     assert main(["data", "split", *about, "--out", str(tmp_path / "s.json")]) == 0
     assert Split.read(tmp_path / "s.json") == make_split(CONFIG, data)
     assert "chips" in capsys.readouterr().out
+
+
+@pytest.mark.realdata
+def test_overlaps_of_real_chips_are_found(data_folder: Path) -> None:
+    files = [data_folder / f"bijie/images/ls_{number}.jpg" for number in ("0503", "0504", "0630", "0252", "0253")]
+    assert groups([fingerprint(file) for file in files]) == [[0, 1], [2], [3, 4]]
