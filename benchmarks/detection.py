@@ -23,7 +23,7 @@ from core.scene import Scene, SceneSettings
 
 TITLE = f"Detection from files to files, {SIDE} x {SIDE} pixels with elevation"
 REPEATS = 3
-STAGES = ("predict_s", "write_s", "outline_s")
+STAGES = ("predict_s", "write_s")
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,13 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
+from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
 from core import speeds
-from core.config import CLASS_NODATA, PROBABILITY_SCALE
+from core.config import PROBABILITY_SCALE
 from core.errors import CancelledError, InputError, ScarpError, StorageError
-from core.export import OutlineRecord, publish_raster, write_outlines
+from core.export import OutlineRecord, new_band, publish_raster, write_outlines
 from core.files import read_json, write_json
 from core.grid import Grid
 from core.inference import Plan, Step, Whole, predict, prepare
@@ -133,18 +134,19 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
             grid = scene.grid.window(scene.part)
             meter = _Meter(report, prepared.total(scene.part), Preview(work / PREVIEW, grid, scene.part))
             classes, probability = work / "classes.raw.tif", work / "probability.raw.tif"
-            counts = _write_bands(classes, probability, grid, predict(scene, prepared, plan, work, meter.step))
+            with new_band(classes, grid, card.classes) as out, new_band(probability, grid) as odds:
+                counts = _write_bands(out, odds, grid, predict(scene, prepared, plan, work, meter.step))
             clock.lap("predict_s")
             if prepared.busy.seconds > 3:
                 speeds.remember(card.sha256, settings.engine, prepared.busy.seconds, prepared.busy.work)
             report(Progress("write", meter.total, meter.total, meter.speed, None, "writing maps"))
-            publish_raster(classes, work / "classes.tif", "nearest", card.classes)
-            publish_raster(probability, work / "probability.tif", "average")
-            clock.lap("write_s")
-            records = _outline(work, grid, card, scene, settings, report)
+            with ThreadPoolExecutor(1) as publisher:  # while outlines are drawn from the plain maps
+                published = publisher.submit(_publish, work, classes, probability)
+                records = _outline(classes, probability, grid, card, scene, settings, report)
+                published.result()
             write_outlines(work / "landslides.gpkg", records, grid.crs, model=card.name,
                            image_date=_date(record["image_date"]))
-            clock.lap("outline_s")
+            clock.lap("write_s")
             record |= _summary(counts, grid, card, records, meter)
             record["timing"] = clock.laps | {"network_s": round(prepared.busy.seconds, 2)}
             write_json(work / "run.json", record)
@@ -283,17 +285,12 @@ class _Meter:
         return self.pixels / max(self.seconds, 1e-9)
 
 
-def _write_bands(classes: Path, probability: Path, grid: Grid,
+def _write_bands(out: DatasetWriter, odds: DatasetWriter, grid: Grid,
                  bands: Iterator[tuple[int, NDArray[np.uint8]]]) -> NDArray[np.float64]:
-    """Write bands to two plain GeoTIFFs; return (256, 2): pixels and square metres of each class value."""
-    profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "height": grid.height, "width": grid.width,
-               "crs": grid.crs, "transform": grid.transform, "tiled": True, "blockxsize": 512, "blockysize": 512,
-               "compress": "DEFLATE", "zlevel": 1, "BIGTIFF": "IF_SAFER", "nodata": CLASS_NODATA}
+    """Write bands of classes and probability; return (256, 2): pixels and square metres of each class value."""
     counts = np.zeros((256, 2))
-    with rasterio.open(classes, "w", **profile) as out, rasterio.open(probability, "w", **profile) as odds, \
-            ThreadPoolExecutor(1) as writer:
-        odds.scales, odds.descriptions = (PROBABILITY_SCALE,), ("landslide probability",)
-
+    odds.scales, odds.descriptions = (PROBABILITY_SCALE,), ("landslide probability",)
+    with ThreadPoolExecutor(1) as writer:
         def write(top: int, band: NDArray[np.uint8]) -> None:
             window = Window(0, top, grid.width, band.shape[1])
             out.write(band[0], 1, window=window)
@@ -311,10 +308,15 @@ def _write_bands(classes: Path, probability: Path, grid: Grid,
     return counts
 
 
-def _outline(work: Path, grid: Grid, card: ModelCard, scene: Scene, settings: DetectSettings,
+def _publish(work: Path, classes: Path, probability: Path) -> None:
+    publish_raster(classes, work / "classes.tif", "nearest")
+    publish_raster(probability, work / "probability.tif", "average")
+
+
+def _outline(classes_file: Path, probability: Path, grid: Grid, card: ModelCard, scene: Scene, settings: DetectSettings,
              report: Report) -> list[OutlineRecord]:
     records: list[OutlineRecord] = []
-    with open_geotiff(work / "classes.tif") as classes, open_geotiff(work / "probability.tif") as odds:
+    with open_geotiff(classes_file) as classes, open_geotiff(probability) as odds:
         for outline in outlines(rows_of(classes), grid, card.classes.landslide, settings.outlines):
             records.append(measured(outline, grid, odds, scene))
             report(Progress("outline", len(records), 0, 0.0, None, f"{len(records)} outlines"))

@@ -24,11 +24,13 @@ import shapely
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
+from rasterio.io import DatasetWriter
 from rasterio.shutil import copy as raster_copy
 from shapely.geometry.base import BaseGeometry
 
 from core.config import CLASS_NODATA, ClassScheme, scheme
 from core.errors import InputError, StorageError, unknown_name
+from core.grid import Grid
 from core.ingest import check_readable, open_geotiff
 from core.measure import Measured
 
@@ -88,25 +90,31 @@ def write_outlines(path: Path, records: Sequence[OutlineRecord], crs: CRS, *, mo
             rest.unlink(missing_ok=True)
 
 
-def publish_raster(source: Path, target: Path, resampling: str, classes: ClassScheme | None = None) -> None:
-    """Turn a plain GeoTIFF into a cloud-optimised one, see that it can be read, and remove the plain one.
+def publish_raster(source: Path, target: Path, resampling: str) -> None:
+    """Turn a plain GeoTIFF into a cloud-optimised one, and see that it can be read.
 
     Args:
-        source: Ours, and not needed any more.
+        source: Ours.
         target: Where to.
         resampling: GDAL's name of what makes overviews.
-        classes: Gives a class raster its colours.
     """
-    if classes:
-        with rasterio.open(source, "r+") as dataset:
-            colours = {index: (*classes.rgb(index), 255) for index in range(len(classes.names))}
-            dataset.write_colormap(1, colours | {CLASS_NODATA: (0, 0, 0, 0)})
-            dataset.colorinterp = [ColorInterp.palette]
     raster_copy(source, target, driver="COG", compress="DEFLATE", blocksize=512, overview_resampling=resampling,
                 BIGTIFF="IF_SAFER")
-    source.unlink()
     with open_geotiff(target) as dataset:
         check_readable(dataset)
+
+
+def new_band(path: Path, grid: Grid, classes: ClassScheme | None = None) -> DatasetWriter:
+    """Open a plain GeoTIFF of one uint8 band for writing, 255 where there is nothing; classes give it its colours."""
+    dataset = rasterio.open(
+        path, "w", driver="GTiff", dtype="uint8", count=1, height=grid.height, width=grid.width, crs=grid.crs,
+        transform=grid.transform, tiled=True, blockxsize=512, blockysize=512, compress="DEFLATE", zlevel=1,
+        BIGTIFF="IF_SAFER", nodata=CLASS_NODATA)
+    if classes:
+        colours = {index: (*classes.rgb(index), 255) for index in range(len(classes.names))}
+        dataset.write_colormap(1, colours | {CLASS_NODATA: (0, 0, 0, 0)})
+        dataset.colorinterp = [ColorInterp.palette]
+    return dataset
 
 
 def _size_then_place(record: OutlineRecord) -> tuple[float, float, float]:

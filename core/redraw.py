@@ -22,7 +22,7 @@ from rasterio.windows import Window
 
 from core.config import CLASS_NODATA, PROBABILITY_NODATA, PROBABILITY_SCALE, SCHEMES, ClassScheme
 from core.errors import InputError, StorageError
-from core.export import OutlineRecord, publish_raster, write_outlines
+from core.export import OutlineRecord, new_band, publish_raster, write_outlines
 from core.files import read_json, write_json
 from core.grid import Grid
 from core.measure import measure
@@ -286,18 +286,15 @@ def _classes(source: Path, odds: rasterio.DatasetReader, work: Path, cut: Cut, c
     """Write the class map at another threshold; return the square metres of each class."""
     plain, counts = work / "classes.raw.tif", np.zeros(256)
     below = 1 - classes.landslide if len(classes.names) == 2 else CLASS_NODATA
-    with rasterio.open(source, driver="GTiff") as old:
-        profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "height": grid.height, "width": grid.width,
-                   "crs": grid.crs, "transform": grid.transform, "tiled": True, "blockxsize": 512, "blockysize": 512,
-                   "compress": "DEFLATE", "zlevel": 1, "BIGTIFF": "IF_SAFER", "nodata": CLASS_NODATA}
-        with rasterio.open(plain, "w", **profile) as new:
-            for window in _strips(grid):
-                stored, values = odds.read(1, window=window), old.read(1, window=window)
-                values[(values == classes.landslide) & (stored < cut.stored)] = below
-                values[(stored >= cut.stored) & (stored != PROBABILITY_NODATA)] = classes.landslide
-                new.write(values, 1, window=window)
-                counts += np.bincount(values.ravel(), minlength=256) * grid.window(window).pixel_area_m2
-    publish_raster(plain, work / "classes.tif", "nearest", classes)
+    with rasterio.open(source, driver="GTiff") as old, new_band(plain, grid, classes) as new:
+        for window in _strips(grid):
+            stored, values = odds.read(1, window=window), old.read(1, window=window)
+            values[(values == classes.landslide) & (stored < cut.stored)] = below
+            values[(stored >= cut.stored) & (stored != PROBABILITY_NODATA)] = classes.landslide
+            new.write(values, 1, window=window)
+            counts += np.bincount(values.ravel(), minlength=256) * grid.window(window).pixel_area_m2
+    publish_raster(plain, work / "classes.tif", "nearest")
+    plain.unlink()
     return {name: round(float(counts[i]), 1) for i, name in enumerate(classes.names)}
 
 

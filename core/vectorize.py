@@ -27,6 +27,7 @@ from scipy.sparse.csgraph import connected_components
 from shapely.affinity import affine_transform
 from shapely.geometry import MultiPolygon, Polygon
 
+from core.compiled import kernel
 from core.config import CLASS_NODATA
 from core.errors import InputError
 from core.grid import Grid
@@ -182,12 +183,12 @@ def _components(strips: Iterator[tuple[int, NDArray[np.bool_]]], least: int) -> 
 def _pieces(mask: NDArray[np.bool_], top: int, least: int) -> tuple[NDArray[np.int32], list[_Part]]:
     """Label a strip and cut its objects out, without those that end inside it too small to matter."""
     labels, count = ndimage.label(mask, EIGHT)
-    pixels = np.bincount(labels.ravel(), minlength=count + 1)
+    pixels = np.zeros(count + 1, np.int64)
+    _count(labels, pixels)
     keep = pixels >= least
     keep[labels[0]] = keep[labels[-1]] = True
     keep[0] = False
-    renumber = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
-    labels = renumber[labels]
+    _renumber(labels, np.where(keep, np.cumsum(keep), 0).astype(np.int32))
     pieces = []
     for number, (box, size) in enumerate(zip(ndimage.find_objects(labels), pixels[keep], strict=True), start=1):
         piece = _Part()
@@ -219,13 +220,43 @@ def _filled(read: RowReader, height: int, value: int, start: int, stop: int, hol
     mask = classes == value
     if holes_px:
         labels, count = ndimage.label(~mask)  # 4-connected, the complement of 8-connected objects
-        small = np.bincount(labels.ravel(), minlength=count + 1) <= holes_px
+        pixels = np.zeros(count + 1, np.int64)
+        _count_observed(labels, classes, pixels, holes_px + 1)
+        small = pixels <= holes_px
         small[labels[:, 0]] = small[labels[:, -1]] = False  # open to the scene's edge: not a hole
         small[labels[0]] = small[labels[-1]] = False  # the scene's edge, or a margin's: too large to reach the strip
-        small[labels[classes == CLASS_NODATA]] = False
         small[0] = False
-        mask |= small[labels]
+        if small.any():
+            _fill(mask, labels, small)
     return mask[start - first:stop - first]
+
+
+@kernel
+def _count(labels, pixels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for row in range(labels.shape[0]):
+        for column in range(labels.shape[1]):
+            pixels[labels[row, column]] += 1
+
+
+@kernel
+def _count_observed(labels, classes, pixels, unobserved):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for row in range(labels.shape[0]):
+        for column in range(labels.shape[1]):
+            pixels[labels[row, column]] += unobserved if classes[row, column] == CLASS_NODATA else 1
+
+
+@kernel
+def _renumber(labels, numbers):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for row in range(labels.shape[0]):
+        for column in range(labels.shape[1]):
+            labels[row, column] = numbers[labels[row, column]]
+
+
+@kernel
+def _fill(mask, labels, small):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for row in range(labels.shape[0]):
+        for column in range(labels.shape[1]):
+            mask[row, column] |= small[labels[row, column]]
 
 
 def _simplified(outline: Polygon | MultiPolygon, settings: OutlineSettings) -> Polygon | MultiPolygon:

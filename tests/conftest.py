@@ -14,6 +14,7 @@ import pytest
 import rasterio
 import torch
 from affine import Affine
+from hypothesis import settings
 
 from core.files import write_json
 from core.landscape import Landscape, landscape
@@ -21,6 +22,9 @@ from core.nets import build
 from core.registry import ModelCard, save_model
 
 RasterFactory = Callable[..., Path]
+
+settings.register_profile("patient", deadline=None)  # no test judges speed
+settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
