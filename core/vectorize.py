@@ -2,7 +2,7 @@
 
 The raster is read in strips of rows. Each strip is labelled, its labels are joined with the objects still
 open above it, and an object leaves as soon as no pixel of it touches the strip's last row. An outline is
-therefore whole across every strip and window border. What waits in memory is one strip and the open objects,
+therefore whole across every strip and window border. What waits in memory is two strips and the open objects,
 one bit a pixel; a speck that ends inside its strip never becomes a Python object.
 
 Pixels that touch by a corner belong to one object (8-connectivity: a slide one pixel wide stays one slide on the
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -148,13 +149,24 @@ def outlines(read: RowReader, grid: Grid, value: int, settings: OutlineSettings 
     settings = settings or OutlineSettings()
     least = settings.min_pixels(grid.pixel_area_m2)
     rows = strip_rows or max(1, STRIP_PIXELS // grid.width)
-    strips = ((top, _filled(read, grid.height, value, top, min(top + rows, grid.height), settings.fill_holes_px))
-              for top in range(0, grid.height, rows))
-    for part in _components(strips, least):
+    for part in _components(_strips(read, grid.height, value, rows, settings.fill_holes_px), least):
         window, mask = part.assemble()
         outline = _simplified(polygonise(mask), settings)
         t = grid.window(window).transform
         yield Outline(affine_transform(outline, [t.a, t.b, t.d, t.e, t.c, t.f]), window, mask)
+
+
+def _strips(read: RowReader, height: int, value: int, rows: int, holes_px: int,
+            ) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+    """Yield strips (first row, mask), each made while the one before it is worked on."""
+    with ThreadPoolExecutor(1) as reader:
+        ahead: Future[NDArray[np.bool_]] | None = None
+        for top in range(0, height, rows):
+            strip = ahead or reader.submit(_filled, read, height, value, top, min(top + rows, height), holes_px)
+            below = top + rows
+            ahead = None if below >= height else reader.submit(
+                _filled, read, height, value, below, min(below + rows, height), holes_px)
+            yield top, strip.result()
 
 
 def _components(strips: Iterator[tuple[int, NDArray[np.bool_]]], least: int) -> Iterator[_Part]:
