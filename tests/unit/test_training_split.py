@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from core.cli import main
 from core.errors import InputError, UnknownNameError
 from core.training.config import Source, TrainConfig
-from core.training.duplicates import fingerprint, groups
+from core.training.duplicates import Print, fingerprint, groups, same_ground
 from core.training.split import Part, Split, make_split
 
 
@@ -50,6 +50,20 @@ def test_overlapping_and_copied_pictures_form_groups_and_no_others_do(data: Path
     assert [group for group in found if len(group) > 1] == [
         *({f"a{i}", f"b{i}"} for i in range(6)), {"c00", "d0"}, {"c01", "d1"}]
     assert sum(map(len, found)) == len(files)
+
+
+def test_spots_count_when_several_are_shifted_alike() -> None:
+    random = np.random.default_rng(0)
+
+    def spots(keys: list[int], places: list[tuple[int, int]]) -> Print:
+        return Print(random.random(256) < 0.5, np.array(keys, np.uint64), np.array(places))
+
+    first = spots([5, 6, 7], [(30, 30), (30, 60), (60, 30)])
+    assert same_ground([first, spots([6, 7, 9], [(35, 50), (65, 20), (9, 9)])]) == {(0, 1)}
+    assert same_ground([first, spots([6, 7, 9], [(35, 50), (65, 21), (9, 9)])]) == set()
+    assert same_ground([first, spots([6, 8], [(35, 50), (65, 20)])]) == set()
+    texture = [spots([6, 7], [(30, 60), (60, 30)]) for _ in range(11)]
+    assert same_ground(texture) == set()
 
 
 def test_a_group_lies_on_one_side_also_across_sources(data: Path) -> None:
