@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from core.errors import InputError, unknown_name
 
 OPTIMISERS, SCHEDULES = ("adamw", "sgd"), ("cosine", "trapezoid", "step")
+SAMPLINGS = ("", "original", "mus1", "mus2")
 
 T = TypeVar("T")
 
@@ -80,6 +81,8 @@ class TrainConfig:
         borrowed_terrain: Probability that a crop without a DEM is given the terrain of another place, so that
             the presence of a DEM says nothing about landslides.
         dem_resolution_m: A crop's terrain is as coarse as that of a DEM between these two.
+        sampling: Where crops are centred: ``original``, ``mus1`` or ``mus2`` (``core.training.sampling``); left out, a
+            scene's crops lie anywhere on its labels and a chip's anywhere on the chip.
         mosaic: Probability that a crop is put together from four of half its side: small landslides, many edges.
         paste: Probability that landslides of one place are pasted into another.
         seed: Of everything random.
@@ -109,6 +112,7 @@ class TrainConfig:
     terrain_dropout: float = 0.4
     borrowed_terrain: float = 0.4
     dem_resolution_m: tuple[float, float] = (0.0, 0.0)
+    sampling: str = ""
     mosaic: float = 0.0
     paste: float = 0.0
     seed: int = 1
@@ -116,7 +120,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot train."""
-        for name, value, known in (("optimiser", self.optimiser, OPTIMISERS), ("schedule", self.schedule, SCHEDULES)):
+        for name, value, known in (("optimiser", self.optimiser, OPTIMISERS), ("schedule", self.schedule, SCHEDULES),
+                                   ("sampling", self.sampling, SAMPLINGS)):
             if value not in known:
                 raise unknown_name(name, value, list(known))
         cells = self.crop_px // 16

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from core.config import CLASS_NODATA
+from core.config import CLASS_NODATA, scheme
 from core.normalize import image_tensor, topography_tensor
 from core.training.augment import coarsen, colour, paste, resize, turn
+from core.training.loss import NOT_LANDSLIDE
+from core.training.sampling import windows
 
 if TYPE_CHECKING:
     from core.training.config import TrainConfig
@@ -76,6 +79,7 @@ class Crops(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):
         self.terrains = [patch for pool in pools for g in pool.grounds if g.gradients is not None
                          for patch in _whole_patches(g.gradients)]
         self.palette = self._palette()
+        self.centres = [self._sampled(pool) for pool in pools] if config.sampling else None
 
     def _palette(self) -> Tensor:
         rows = []
@@ -85,6 +89,13 @@ class Crops(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):
                 if seen.shape[1] > 30:
                     rows.append(torch.stack([seen.mean(1), seen.std(1)]))
         return torch.stack(rows)
+
+    def _sampled(self, pool: Pool) -> NDArray[np.int64]:
+        """Return (n, 3): piece of ground, row and column of the windows that the configuration's sampling draws."""
+        classes = len(scheme(self.config.scheme).names)
+        pieces = [(np.where(g.label.numpy() == NOT_LANDSLIDE, classes, g.label.numpy()), g.image.numpy())
+                  for g in pool.grounds]
+        return windows(pieces, self.config.crop_px, self.config.sampling, classes + 1, self.config.seed)
 
     def __len__(self) -> int:
         return self.config.steps * self.config.batch
@@ -110,20 +121,27 @@ class Crops(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):
 
     def _one(self, draw: Draw, size: int) -> _Crop:
         """Cut a square somewhere, at some zoom."""
-        _, zoom, grounds = self.pools[int(torch.multinomial(self.shares, 1, generator=draw.generator))]
-        ground = grounds[draw.integer(len(grounds))]
+        chosen = int(torch.multinomial(self.shares, 1, generator=draw.generator))
+        _, zoom, grounds = self.pools[chosen]
+        sampled = None
+        if self.centres is None:
+            ground = grounds[draw.integer(len(grounds))]
+        else:
+            piece, *sampled = self.centres[chosen][draw.integer(len(self.centres[chosen]))].tolist()
+            ground = grounds[piece]
         height, width = ground.label.shape
         low, high = (size * z for z in zoom)
         if ground.centres is None:
             high = min(high, 1.2 * min(height, width))
             low = min(low, high)
         side = round(draw.between(low, high))
-        if ground.centres is None:
-            top, left = draw.integer(height - side + 1), draw.integer(width - side + 1)
+        centre, reach = sampled, side / 8
+        if centre is None and ground.centres is not None:
+            centre, reach = ground.centres[draw.integer(len(ground.centres))].tolist(), min(side, 512)
+        if centre is not None:
+            top, left = (c - side // 2 + int((draw.real() - 0.5) * reach) for c in centre)
         else:
-            centre = ground.centres[draw.integer(len(ground.centres))]
-            jitter = [(draw.real() - 0.5) * min(side, 512) for _ in range(2)]
-            top, left = (int(c) - side // 2 + int(j) for c, j in zip(centre, jitter, strict=True))
+            top, left = draw.integer(height - side + 1), draw.integer(width - side + 1)
         return cut(ground, top, left, side, size)
 
     def _four(self, draw: Draw, size: int) -> _Crop:

@@ -19,6 +19,7 @@ from core.training.holdout import calibrate, gain, held_out_counts, scores
 from core.training.loss import cross_entropy_dice
 from core.training.memory import keep_memory
 from core.training.sources import generated, load
+from core.training.split import Split, make_split
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,9 +77,9 @@ def train(config: TrainConfig, data: Path, out: Path, report: Callable[[dict[str
     Args:
         config: The run.
         data: Folder the configuration's sources lie in.
-        out: Run folder: ``log.jsonl`` (a line every ``LOG_EVERY`` steps, and one for every look at held-out ground),
-            ``last.pt``, ``best.pt`` where the configuration looks, and ``level.pt``, from which a run with the
-            schedule ``trapezoid`` can be made longer. They are checkpoints of ours.
+        out: Run folder: ``split.json``, ``log.jsonl`` (a line every ``LOG_EVERY`` steps, and one for every look at
+            held-out ground), and checkpoints of ours: ``last.pt``, ``best.pt`` where the configuration looks, and
+            ``level.pt``, from which a run with the schedule ``trapezoid`` can be made longer.
         report: Told each line of the log; it may raise to stop.
 
     Raises:
@@ -93,7 +94,7 @@ def train(config: TrainConfig, data: Path, out: Path, report: Callable[[dict[str
         if run.over:
             return run.kept()
         logger.info("going on from step %d", run.step)
-    crops, held_out = _ground(config, data)
+    crops, held_out = _ground(config, data, split_of(config, data, out))
     order = torch.utils.data.Subset(crops, range(run.step * config.batch, len(crops)))
     # a generator of its own: the loader would draw from the one that dropout uses, and a resumed run would differ
     loader = torch.utils.data.DataLoader(order, config.batch, generator=torch.Generator())
@@ -120,15 +121,23 @@ def train(config: TrainConfig, data: Path, out: Path, report: Callable[[dict[str
     return run.kept()
 
 
-def _ground(config: TrainConfig, data: Path) -> tuple[Crops, dict[str, list[Ground]]]:
+def split_of(config: TrainConfig, data: Path, out: Path) -> Split:
+    """Return a run's split: the one in its folder, or one that is made now and kept there."""
+    if not (out / "split.json").exists():
+        make_split(config, data).write(out / "split.json")
+    return Split.read(out / "split.json")
+
+
+def _ground(config: TrainConfig, data: Path, split: Split) -> tuple[Crops, dict[str, list[Ground]]]:
     """Return what is trained on, and the held-out ground of each source where the configuration looks at it."""
     classes = scheme(config.scheme)
-    pools = [Pool(s.share, s.zoom, load(s, data, classes, training=True)) for s in config.sources]
+    pools = [Pool(s.share, s.zoom, load(s, data, split.of(s.name), classes, training=True)) for s in config.sources]
     if config.generated_scenes:
         pools.append(Pool(config.generated_share, (0.8, 2.0), generated(config.generated_scenes, classes)))
     for pool, name in zip(pools, [*(s.name for s in config.sources), "generated"], strict=False):
         logger.info("%s: %d pieces of ground", name, len(pool.grounds))
-    held_out = {s.name: load(s, data, classes, training=False) for s in config.sources} if config.evaluate_every else {}
+    held_out = {s.name: load(s, data, split.of(s.name), classes, training=False)
+                for s in config.sources if config.evaluate_every}
     return Crops(config, pools, classes.landslide), held_out
 
 

@@ -18,8 +18,10 @@ from core.registry import MODELS, ModelCard, save_model
 from core.training.config import TrainConfig
 from core.training.crops import Crops, Pool
 from core.training.holdout import calibrate, held_out_counts, scores
-from core.training.loop import train
+from core.training.loop import split_of, train
+from core.training.manifest import make_manifest
 from core.training.sources import load
+from core.training.split import Split
 
 logger = logging.getLogger(__name__)
 
@@ -43,14 +45,16 @@ def train_model(config: str, data: Path, runs: Path, models: Path | None = None)
     if not path.exists() and not config.endswith(".json"):
         raise unknown_name("recipe", config, sorted(p.stem for p in RECIPES.glob("*.json")))
     settings = TrainConfig.read(path)
-    state = train(settings, data, runs / settings.model)
+    out = runs / settings.model
+    state = train(settings, data, out)
+    split = split_of(settings, data, out)
     network = build(settings.architecture, len(scheme(settings.scheme).names), **settings.arguments)
     network.load_state_dict({name: value.half().float() if value.is_floating_point() else value
                              for name, value in state.items()})
     network.eval()
     classes = scheme(settings.scheme)
-    counts = {s.name: held_out_counts(network, load(s, data, classes, training=False), classes.landslide)
-              for s in settings.sources}
+    held_out = {s.name: load(s, data, split.of(s.name), classes, training=False) for s in settings.sources}
+    counts = {name: held_out_counts(network, grounds, classes.landslide) for name, grounds in held_out.items()}
     temperature, threshold = calibrate(counts)
     about: dict[str, Any] = dict(settings.card)
     card = ModelCard(
@@ -62,10 +66,11 @@ def train_model(config: str, data: Path, runs: Path, models: Path | None = None)
         training={
             "command": f"scarp train {path.stem} --data DIR", "recipe": path.name,
             "recipe_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "split_sha256": split.sha256, "data_sha256": make_manifest(settings, data).sha256,
             "steps": settings.steps, "crops": settings.steps * settings.batch, "crop_px": settings.crop_px,
             "sources": [s.name for s in settings.sources], "generated_scenes": settings.generated_scenes,
         },
-        domain=_domain(settings, data),
+        domain=_domain(settings, data, split),
         metrics={"held out": {name: scores(c, temperature, threshold) for name, c in counts.items()}},
     )
     saved = save_model(card, state)
@@ -73,9 +78,10 @@ def train_model(config: str, data: Path, runs: Path, models: Path | None = None)
     return saved
 
 
-def _domain(settings: TrainConfig, data: Path) -> dict[str, Any]:
+def _domain(settings: TrainConfig, data: Path, split: Split) -> dict[str, Any]:
     """Describe the imagery that was trained on, square by square as crops are drawn, without their variations."""
-    crops = Crops(settings, [Pool(s.share, s.zoom, load(s, data, training=True)) for s in settings.sources])
+    crops = Crops(settings, [Pool(s.share, s.zoom, load(s, data, split.of(s.name), training=True))
+                             for s in settings.sources])
     squares = (crops.plain(number) for number in range(SQUARES))
     figures = [domain.describe(image.numpy(), seen.numpy()) for image, seen in squares if seen.float().mean() > 0.25]
     return domain.fit(np.stack(figures)).as_dict()

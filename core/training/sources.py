@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from core.landscape import FIRST_TRAINING_SEED, landscape
 from core.raster import band_roles, grid_of, open_raster, read_on
 from core.terrain import gradients
 from core.training.loss import NOT_LANDSLIDE
+from core.training.manifest import images_of, is_scene
 from core.windows import blocks
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from core.config import ClassScheme
     from core.grid import Grid
     from core.training.config import Source
+    from core.training.split import Part
 
 logger = logging.getLogger(__name__)
 
@@ -52,16 +53,12 @@ class Ground:
     gsd_m: float = 0.0
 
 
-def held_out(name: str, share: float) -> bool:
-    """Tell, from its name alone, whether a chip is kept out of training."""
-    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF < share
-
-
-def load(source: Source, folder: Path, scheme: ClassScheme = SCHEMES["binary"], *, training: bool) -> list[Ground]:
+def load(source: Source, folder: Path, part: Part, scheme: ClassScheme = SCHEMES["binary"], *, training: bool,
+         ) -> list[Ground]:
     """Load one side of a source's split: what is trained on, or what is held out; labels become the scheme's."""
-    if source.labels is None or not source.labels.endswith(".tif"):
-        return _load_chips(source, folder, scheme, training)
-    return [_load_scene(source, folder, scheme, training)]
+    if is_scene(source):
+        return [_load_scene(source, folder, part, scheme, training)]
+    return _load_chips(source, folder, part, scheme, training)
 
 
 def channels(scheme: ClassScheme, names: dict[int, str]) -> Tensor:
@@ -89,18 +86,13 @@ def _names(source: Source, default: dict[int, str]) -> dict[int, str]:
     return {int(value): name for value, name in source.classes.items()} or default
 
 
-def _load_chips(source: Source, folder: Path, scheme: ClassScheme, training: bool) -> list[Ground]:
-    files = sorted(folder.glob(source.images))
-    if not files:
-        raise InputError(f"source {source.name}", got="no files", expected=f"images at {source.images}",
-                         remedy="Point --data at the folder that holds the training data.")
-    share = source.holdout if isinstance(source.holdout, float) else 0.0
+def _load_chips(source: Source, folder: Path, part: Part, scheme: ClassScheme, training: bool) -> list[Ground]:
     table = channels(scheme, _names(source, {0: "other"} | dict.fromkeys(range(1, 256), "landslide")))
     grounds = []
-    for file in files:
-        excluded = bool(source.exclude_prefix) and file.name.startswith(source.exclude_prefix)
-        if (excluded or held_out(file.name, share)) == training:
+    for name in images_of(source, folder):
+        if part.holds(name) == training:
             continue
+        file = folder / name
         with Image.open(file) as picture:
             image = torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1).contiguous()
         value = torch.zeros(image.shape[1:], dtype=torch.uint8)
@@ -111,7 +103,7 @@ def _load_chips(source: Source, folder: Path, scheme: ClassScheme, training: boo
     return grounds
 
 
-def _load_scene(source: Source, folder: Path, scheme: ClassScheme, training: bool) -> Ground:
+def _load_scene(source: Source, folder: Path, part: Part, scheme: ClassScheme, training: bool) -> Ground:
     table = channels(scheme, _names(source, {0: "other", 1: "landslide"})).numpy()
     with open_raster(folder / source.images) as image, open_raster(folder / str(source.labels)) as labels:
         grid, roles = grid_of(image), band_roles(image)
@@ -126,14 +118,7 @@ def _load_scene(source: Source, folder: Path, scheme: ClassScheme, training: boo
             label[where] = torch.from_numpy(np.where(valid & known, table[classes[0].astype(np.uint8)], CLASS_NODATA))
     if source.close_px:
         _close(label, scheme.landslide, source.close_px)
-    left, top, right, bottom = source.holdout if isinstance(source.holdout, tuple) else (0, 0, 0, 0)
-    if training:
-        gap = source.gap_px
-        label[max(top - gap, 0):bottom + gap, max(left - gap, 0):right + gap] = CLASS_NODATA
-    else:
-        kept = label[top:bottom, left:right].clone()
-        label.fill_(CLASS_NODATA)
-        label[top:bottom, left:right] = kept
+    label[torch.from_numpy(~part.used(grid.shape, training=training))] = CLASS_NODATA
     centres = (label[32::64, 32::64] != CLASS_NODATA).nonzero() * 64 + 32
     return Ground(pixels, label, _scene_gradients(source, folder, grid), centres, grid.gsd_m)
 

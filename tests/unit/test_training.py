@@ -25,7 +25,8 @@ from core.training.holdout import EDGES, calibrate
 from core.training.loop import rate, train
 from core.training.loss import NOT_LANDSLIDE, cross_entropy_dice
 from core.training.publish import train_model
-from core.training.sources import Ground, _close, channels, held_out, load
+from core.training.sources import Ground, _close, channels, load
+from core.training.split import make_split
 
 FRAME = np.array([[1.0, 0.0], [0.0, -1.0]])
 
@@ -94,13 +95,6 @@ def test_narrow_gaps_between_landslides_lose_their_label() -> None:
     assert int((label == 1).sum()) == 40 * 45
 
 
-def test_a_split_depends_on_names_alone() -> None:
-    names = [f"chip_{i}.jpg" for i in range(2000)]
-    out = [n for n in names if held_out(n, 0.15)]
-    assert 0.12 < len(out) / len(names) < 0.18
-    assert out == [n for n in reversed(names) if held_out(n, 0.15)][::-1]
-
-
 @pytest.fixture
 def chips(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
@@ -125,9 +119,14 @@ def small(**changes: object) -> TrainConfig:
                    **changes)
 
 
+def side(chips: Path, source: int = 0, *, training: bool = True) -> list[Ground]:
+    config = small()
+    part = make_split(config, chips).parts[source]
+    return load(config.sources[source], chips, part, training=training)
+
+
 def test_the_two_sides_of_a_split_share_no_chip(chips: Path) -> None:
-    source = small().sources[0]
-    inside, outside = load(source, chips, training=True), load(source, chips, training=False)
+    inside, outside = (side(chips, training=training) for training in (True, False))
     assert len(inside) + len(outside) == 8
     assert len(outside) > 0
     assert not any(torch.equal(a.image, b.image) for a in inside for b in outside)
@@ -135,7 +134,7 @@ def test_the_two_sides_of_a_split_share_no_chip(chips: Path) -> None:
 
 def test_a_crop_depends_on_seed_and_number_alone(chips: Path) -> None:
     config = small()
-    pools = [Pool(1.0, (0.8, 1.2), load(config.sources[0], chips, training=True))]
+    pools = [Pool(1.0, (0.8, 1.2), side(chips))]
     first, second = Crops(config, pools), Crops(config, pools)
     _ = second[0]
     assert all(torch.equal(a, b) for a, b in zip(first[3], second[3], strict=True))
@@ -183,8 +182,8 @@ def test_coarse_terrain_is_that_of_a_coarse_dem() -> None:
 def test_mosaics_and_pastes_hold_landslides_of_other_places(chips: Path) -> None:
     for changes in ({"mosaic": 1.0}, {"paste": 1.0}):
         config = small(**changes)
-        pools = [Pool(1e-9 if "paste" in changes else 1, (0.8, 1.2), load(config.sources[0], chips, training=True)),
-                 Pool(1.0, (0.8, 1.2), load(config.sources[1], chips, training=True))]
+        pools = [Pool(1e-9 if "paste" in changes else 1, (0.8, 1.2), side(chips)),
+                 Pool(1.0, (0.8, 1.2), side(chips, 1))]
         crops = Crops(config, pools)
         labels = torch.stack([crops[i][2] for i in range(8)])
         assert labels.shape == (8, 64, 64)
@@ -195,6 +194,21 @@ def test_mosaics_and_pastes_hold_landslides_of_other_places(chips: Path) -> None
     crops = Crops(small(paste=1.0), pools[::-1])
     crops.shares = torch.tensor([0.5, 0.5])
     assert sum(float((crops[i][2] == 1).any()) for i in range(20)) > 14
+
+
+def test_sampled_crops_show_rare_classes_as_often_as_common_ones(tmp_path: Path) -> None:
+    label = torch.zeros(700, 700, dtype=torch.uint8)
+    label[300:340, 300:380] = 1  # 0.7 %
+    image = torch.randint(0, 255, (3, 700, 700), dtype=torch.uint8)
+    image[:, label == 1] //= 3
+    shares = {}
+    for sampling in ("original", "mus1"):
+        pools = [Pool(1.0, (0.9, 1.1), [Ground(image, label)])]
+        crops = Crops(small(sampling=sampling), pools)
+        labels = torch.stack([crops[i][2] for i in range(120)])
+        shares[sampling] = float((labels == 1).float().mean())
+    assert shares["original"] < 0.03
+    assert 0.3 < shares["mus1"] < 0.6
 
 
 def test_rates_rise_and_fall_as_the_schedule_says() -> None:
