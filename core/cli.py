@@ -83,12 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("folder", type=Path)
     demo.set_defaults(run=_demo)
 
-    train = commands.add_parser("train", help="train a model; the same call goes on where it stopped")
-    train.add_argument("config", help="a configuration file, or the name of a recipe that comes with Scarp")
-    train.add_argument("--data", type=Path, required=True, help="folder of the training data")
-    train.add_argument("--runs", type=Path, default=Path("runs"), help="folder of training runs")
-    train.add_argument("--models", type=Path, help="folder of models")
-    train.set_defaults(run=_train)
+    _add_training(commands)
 
     data = commands.add_parser("data", help="list, check and divide training data")
     _add_data_steps(data)
@@ -106,6 +101,23 @@ def _parser() -> argparse.ArgumentParser:
     _add_scoring(compare)
     compare.set_defaults(run=_compare)
     return parser
+
+
+def _add_training(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    train = commands.add_parser("train", help="train a model; the same call goes on where it stopped")
+    train.add_argument("config", help="a configuration file, or the name of a recipe that comes with Scarp")
+    train.add_argument("--data", type=Path, required=True, help="folder of the training data")
+    train.add_argument("--runs", type=Path, default=Path("runs"), help="folder of training runs")
+    train.add_argument("--models", type=Path, help="folder of models")
+    train.set_defaults(run=_train)
+
+    study = commands.add_parser("study", help="train networks on the same data and score them; the same call goes on")
+    study.add_argument("study", help="a study that comes with Scarp, or its file")
+    study.add_argument("--data", type=Path, help="folder of the training data; left out, nothing is trained")
+    study.add_argument("--folder", type=Path, default=Path("runs"), help="folder of the study's runs")
+    study.add_argument("--json", type=Path, help="write the scores of what is finished there")
+    study.add_argument("--page", type=Path, help="make the page of these scores (of --json) there")
+    study.set_defaults(run=_study)
 
 
 def _add_data_steps(data: argparse.ArgumentParser) -> None:
@@ -356,6 +368,20 @@ def _data_split(options: argparse.Namespace) -> None:
     for part in split.parts:
         print(f"{part.source}: {f'blocks {part.blocks}' if part.blocks else f'{len(part.files)} chips'}")
     print(f"held out as above, sha256 {split.sha256}; written to {options.out}")
+
+
+def _study(options: argparse.Namespace) -> None:
+    from core.files import read_json, write_json  # noqa: PLC0415
+    from core.study import Study, page, results, work_through  # noqa: PLC0415
+
+    study = Study.read(options.study)
+    folder = options.folder / study.name
+    if options.data:
+        for _ in work_through(study, options.data, folder, print):
+            if options.json:
+                write_json(options.json, results(study, folder))
+    if options.page:
+        options.page.write_text(page(read_json(options.json)))
 
 
 def _evaluate(options: argparse.Namespace) -> None:

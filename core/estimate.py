@@ -75,6 +75,5 @@ def _timed(network: Staged, cuts: Cuts, engine: str, key: str) -> float:
 def _bytes_a_pixel(network: Staged) -> float:
     """Return what waits on disk for each pixel between near and decode, as float16."""
     side = 64
-    shapes = [(1, 3, side, side), (1, len(network.topography_channels), side, side)]
-    features = network.near(*(torch.zeros(shape) for shape in shapes if shape[1]))
+    features = network.near(*(torch.zeros(shape) for shape in network.shapes(side)))
     return 2 * sum(array.numel() for array in features) / side**2

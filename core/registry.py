@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.config import ClassScheme, scheme
 from core.errors import InputError, ModelError, unknown_name
 from core.files import read_json, write_json
 from core.nets import build
+from core.nets.network import Network
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 MAX_WEIGHTS_BYTES = 2 * 2**30
@@ -120,7 +121,7 @@ def read_card(folder: Path) -> ModelCard:
                          remedy="Restore the model folder.") from error
 
 
-def load_network(card: ModelCard) -> nn.Module:
+def load_network(card: ModelCard) -> Network:
     """Build a card's network and load its weights, in evaluation mode, float32.
 
     Raises:

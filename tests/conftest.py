@@ -19,6 +19,7 @@ from hypothesis import settings
 from core.files import write_json
 from core.landscape import Landscape, landscape
 from core.nets import build
+from core.nets.network import Network
 from core.registry import ModelCard, save_model
 
 RasterFactory = Callable[..., Path]
@@ -141,20 +142,25 @@ def place_files(place: Landscape, tmp_path_factory: pytest.TempPathFactory) -> d
     }
 
 
-@pytest.fixture(scope="session")
-def models(place: Landscape, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of two models with random weights whose outputs vary; the second has no weights."""
-    folder = tmp_path_factory.mktemp("models")
-    torch.manual_seed(3)
-    network = build("fstf_net", 2, encoder="efficientnet_lite0")
+def varied(network: Network, place: Landscape) -> Network:
+    """Give a network of weights by chance statistics that make its outputs vary over a place."""
     network.load_imagenet()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None
     pixels = torch.from_numpy(place.after.image[:3].reshape(3, 2, 256, 2, 256)).permute(1, 3, 0, 2, 4).flatten(0, 1)
     with torch.no_grad():
-        network((pixels.float() - 127) / 128, torch.rand(4, 6, 256, 256))
-        network.decoder.classify[1].weight.mul_(6)
+        network((pixels.float() - 127) / 128, *[torch.rand(4, 6, 256, 256)] * bool(network.topography_channels))
+        list(network.parameters())[-2].mul_(6)
+    return network
+
+
+@pytest.fixture(scope="session")
+def models(place: Landscape, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of two models with random weights whose outputs vary; the second has no weights."""
+    folder = tmp_path_factory.mktemp("models")
+    torch.manual_seed(3)
+    network = varied(build("fstf_net", 2, encoder="efficientnet_lite0"), place)
     card = ModelCard("random", "Random weights", "fstf_net", "binary", (0.2, 2.0), {"encoder": "efficientnet_lite0"},
                      trained_topography=("dem",), folder=folder / "random")
     save_model(card, network.state_dict())

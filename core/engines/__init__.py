@@ -26,8 +26,8 @@ class Probabilities(nn.Module):
         super().__init__()
         self.network, self.temperature = network, temperature
 
-    def forward(self, image: Tensor, topography: Tensor) -> Tensor:
-        """Return class probabilities (n, classes, h, w)."""
+    def forward(self, image: Tensor, topography: Tensor | None = None) -> Tensor:
+        """Return class probabilities (n, classes, h, w); a network without topography needs none."""
         logits = self.network(image, topography) if self.network.topography_channels else self.network(image)
         return (logits / self.temperature).softmax(1)
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rasterio.windows import Window
-from torch import nn
 
 from core.inference.cuts import CELL_PX, COST, Cuts
 from core.inference.parts import Parts, compile_near
 from core.inference.plan import Block, Decide, Done, Plan, Step, decide
 from core.inference.staged import StagedPass
 from core.inference.windowed import Whole, WindowedPass
+from core.nets.network import Network
 from core.nets.staged import Staged
 from core.windows import Tiling
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["CELL_PX", "COST", "Cuts", "Parts", "Plan", "Step", "Whole", "compile_near", "decide", "predict", "prepare"]
 
 
-def prepare(network: nn.Module, part: Window, *, tiling: Tiling | None = None, temperature: float = 1.0,
+def prepare(network: Network, part: Window, *, tiling: Tiling | None = None, temperature: float = 1.0,
             engine: str = "auto", key: str = "") -> Parts | Whole:
     """Compile a network for a part of an image.
 

@@ -19,8 +19,7 @@ class _Near(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, image: Tensor, topography: Tensor) -> tuple[Tensor, ...]:
-        inputs = (image, topography) if self.network.topography_channels else (image,)
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         return self.network.near(*inputs)
 
 
@@ -47,7 +46,8 @@ class Parts:
 
     Attributes:
         cuts: Where.
-        near: (image, topography) to features, the last ones at 1/16.
+        takes_topography: Whether the network reads terrain and vegetation.
+        near: Image, and topography if the network takes it, to features, the last ones at 1/16.
         far: Features at 1/16 to context at 1/16.
         decode: (context, skip at 1/8, skip at 1/4) to class probabilities.
         empty: What near gives where nothing was observed, (channels, 1, 1) for each of its outputs.
@@ -59,10 +59,10 @@ class Parts:
     def __init__(self, network: Staged, cuts: Cuts, *, temperature: float = 1.0, engine: str = "auto",
                  key: str = "") -> None:
         self.cuts, self.busy = cuts, Busy()
-        near, topography = _Near(network), max(len(network.topography_channels), 1)
+        self.takes_topography = bool(network.topography_channels)
         side = 2 * (cuts.near + CELL_PX)
         with torch.inference_mode():
-            nothing = near(torch.zeros(1, 3, side, side), torch.zeros(1, topography, side, side))
+            nothing = network.near(*(torch.zeros(shape) for shape in network.shapes(side)))
         self.strides = [side // f.shape[-1] for f in nothing]
         self.empty = [f[0, :, f.shape[-2] // 2, f.shape[-1] // 2, None, None].numpy() for f in nothing]
         self.at16 = [k for k, stride in enumerate(self.strides) if stride == CELL_PX]
@@ -94,6 +94,4 @@ class Parts:
 
 def compile_near(network: Staged, cuts: Cuts, *, engine: str, key: str) -> Graph[Any]:
     """Return the first part of a network, compiled for one way to cut a scene."""
-    side, topography = cuts.core + 2 * cuts.near, max(len(network.topography_channels), 1)
-    shapes = [(1, 3, side, side), (1, topography, side, side)]
-    return compile_graph(_Near(network).eval(), shapes, engine=engine, key=key)
+    return compile_graph(_Near(network).eval(), network.shapes(cuts.core + 2 * cuts.near), engine=engine, key=key)

@@ -139,7 +139,8 @@ class StagedPass:
                 return
             inner = np.s_[self.cuts.near:self.cuts.near + self.cuts.core]
             save(self.work / f"valid_{task.row}_{task.column}.npy", np.packbits(stack.valid[inner, inner]))
-            self.hand_over(task, self.network.near, stack.image[None], stack.topography[None])
+            inputs = (stack.image, stack.topography) if self.network.takes_topography else (stack.image,)
+            self.hand_over(task, self.network.near, *(each[None] for each in inputs))
         elif task.kind == "far":
             self.settle("near")
             window = self.cuts.window(task.row, task.column, self.cuts.ring, self.cuts.cores)

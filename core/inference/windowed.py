@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 from rasterio.windows import Window
-from torch import nn
 
 from core.config import CLASS_NODATA
 from core.engines import Graph, Probabilities, compile_graph
 from core.inference.busy import Busy
 from core.inference.plan import Array, Block, Decide, Done, Plan, Step, clipped, save
+from core.nets.network import Network
 from core.scene import Scene, Stack
 from core.windows import Tiling
 
@@ -32,16 +32,17 @@ class Whole:
 
     Attributes:
         tiling: Windows, halo and blend.
-        graph: (image, topography) to class probabilities.
+        takes_topography: Whether the network reads terrain and vegetation.
+        graph: Image, and topography if the network takes it, to class probabilities.
         busy: How long the network has worked.
     """
 
-    def __init__(self, network: nn.Module, tiling: Tiling, *, temperature: float = 1.0, engine: str = "auto",
+    def __init__(self, network: Network, tiling: Tiling, *, temperature: float = 1.0, engine: str = "auto",
                  key: str = "") -> None:
         self.tiling, self.busy = tiling, Busy()
-        side, topography = tiling.size, max(len(network.topography_channels), 1)  # type: ignore[arg-type]
+        self.takes_topography = bool(network.topography_channels)
         self.graph: Graph[Any] = compile_graph(
-            Probabilities(network, temperature).eval(), [(1, 3, side, side), (1, topography, side, side)],
+            Probabilities(network, temperature).eval(), network.shapes(tiling.size),
             engine=engine, key=f"{key}-{temperature:g}" if key else "")
 
     @property
@@ -123,7 +124,8 @@ class WindowedPass:
                             self.done(Step(1.0))
                             continue
                         graph = self.network.graph
-                        run = self.network.busy.watch(graph.submit(stack.image[None], stack.topography[None]),
+                        inputs = (stack.image, stack.topography) if self.network.takes_topography else (stack.image,)
+                        run = self.network.busy.watch(graph.submit(*(each[None] for each in inputs)),
                                                       float(self.tiling.size**2))
                         busy.append((cell, stack, run))
                         while len(busy) > graph.slots:

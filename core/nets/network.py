@@ -28,6 +28,10 @@ class Network(nn.Module):
     topography_channels: tuple[str, ...] = ()
     encoder: nn.Module
 
+    def shapes(self, side: int) -> list[tuple[int, ...]]:
+        """Return the shapes of the inputs for one square window: image, and topography if the network takes it."""
+        return [(1, count, side, side) for count in (3, len(self.topography_channels)) if count]
+
     def load_imagenet(self) -> None:
         """Start the encoder from the ImageNet weights that come with Scarp.
 

@@ -138,8 +138,13 @@ class TrainConfig:
         except (OSError, json.JSONDecodeError) as error:
             raise InputError("training configuration", got=path.name, expected="a readable JSON file",
                              remedy=f"Check the file: {error}.") from error
-        values["sources"] = tuple(_build(Source, entry) for entry in values.get("sources", ()))
-        return _build(cls, values)
+        return cls.of(values)
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> TrainConfig:
+        """Build a configuration from plain values; an unknown key is an error."""
+        sources = tuple(_build(Source, entry) for entry in values.get("sources", ()))
+        return _build(cls, values | {"sources": sources})
 
 
 def _build(kind: type[T], values: dict[str, Any]) -> T:

@@ -12,6 +12,8 @@ from core.config import CLASS_NODATA
 from core.normalize import image_tensor, topography_tensor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import nn
 
     from core.training.sources import Ground
@@ -24,22 +26,35 @@ Counts = NDArray[np.float64]
 """(2, bins): held-out pixels that are not landslide, and that are, by log-odds."""
 
 
-@torch.inference_mode()
 def held_out_counts(network: nn.Module, grounds: list[Ground], landslide: int, most: int | None = None) -> Counts:
-    """Count held-out pixels by label and log-odds of landslide; each piece of ground is seen at its own scale.
+    """Count held-out pixels by label and log-odds of landslide; see ``held_out_odds``."""
+    counts = np.zeros((2, len(EDGES) - 1))
+    for _, label, odds in held_out_odds(network, grounds, landslide, most):
+        slides, known = label == landslide, label != CLASS_NODATA
+        clipped = odds.clip(EDGES[0], EDGES[-1])
+        counts += np.stack([np.histogram(clipped[where], EDGES)[0] for where in (known & ~slides, slides)])
+    return counts
+
+
+def held_out_odds(network: nn.Module, grounds: list[Ground], landslide: int, most: int | None = None,
+                  ) -> Iterator[tuple[int, NDArray[np.uint8], NDArray[np.float32]]]:
+    """Predict held-out ground window by window, each piece at its own scale.
 
     Args:
         network: In evaluation mode.
         grounds: What was held out of one source.
         landslide: Channel of the landslide class.
         most: Windows looked at, the same ones each time; all if left out.
+
+    Yields:
+        Number of the piece, label (h, w), and log-odds of landslide (h, w).
     """
-    windows = [(ground, top, left) for ground in grounds for top in range(0, ground.label.shape[0], WINDOW)
-               for left in range(0, ground.label.shape[1], WINDOW)
+    windows = [(number, top, left) for number, ground in enumerate(grounds)
+               for top in range(0, ground.label.shape[0], WINDOW) for left in range(0, ground.label.shape[1], WINDOW)
                if (ground.label[top:top + WINDOW, left:left + WINDOW] != CLASS_NODATA).any()]
     step = max(1, -(-len(windows) // most)) if most else 1
-    counts = np.zeros((2, len(EDGES) - 1))
-    for ground, top, left in windows[::step]:
+    for number, top, left in windows[::step]:
+        ground = grounds[number]
         height, width = ground.label.shape
         where = (slice(top, min(top + WINDOW, height)), slice(left, min(left + WINDOW, width)))
         label = ground.label[where].numpy()
@@ -51,21 +66,20 @@ def held_out_counts(network: nn.Module, grounds: list[Ground], landslide: int, m
             fine = ground.gradients[(slice(None), *coarse)].numpy().repeat(ratio, 1).repeat(ratio, 2)
             slopes = fine[:, :label.shape[0], :label.shape[1]]
         topography = topography_tensor(slopes[0], slopes[1], np.full(label.shape, np.nan, np.float32))
-        counts += _count(network, image_tensor(image, image.sum(0) > 0), topography, label, landslide)
-    return counts
+        yield number, label, _odds(network, image_tensor(image, image.sum(0) > 0), topography, landslide)
 
 
-def _count(network: nn.Module, image: NDArray[np.float32], topography: NDArray[np.float32], label: NDArray[np.uint8],
-           landslide: int) -> Counts:
+@torch.inference_mode()
+def _odds(network: nn.Module, image: NDArray[np.float32], topography: NDArray[np.float32], landslide: int,
+          ) -> NDArray[np.float32]:
     inputs = [torch.from_numpy(image)[None]]
     if network.topography_channels:
         inputs.append(torch.from_numpy(topography)[None])
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = network(*inputs)[0].float()
     others = torch.cat([logits[:landslide], logits[landslide + 1:]]).logsumexp(0)
-    odds = (logits[landslide] - others).clamp(EDGES[0], EDGES[-1]).numpy()
-    slides, known = label == landslide, label != CLASS_NODATA
-    return np.stack([np.histogram(odds[where], EDGES)[0] for where in (known & ~slides, slides)]).astype(float)
+    odds: NDArray[np.float32] = (logits[landslide] - others).numpy()
+    return odds
 
 
 def calibrate(counts: dict[str, Counts]) -> tuple[float, float]:

@@ -44,15 +44,29 @@ def train_model(config: str, data: Path, runs: Path, models: Path | None = None)
     path = Path(config) if config.endswith(".json") else RECIPES / f"{config}.json"
     if not path.exists() and not config.endswith(".json"):
         raise unknown_name("recipe", config, sorted(p.stem for p in RECIPES.glob("*.json")))
-    settings = TrainConfig.read(path)
+    return make_model(TrainConfig.read(path), data, runs, models or MODELS, {
+        "command": f"scarp train {path.stem} --data DIR", "recipe": path.name,
+        "recipe_sha256": hashlib.sha256(path.read_bytes()).hexdigest()})
+
+
+def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, origin: dict[str, str]) -> ModelCard:
+    """Train, calibrate on the held-out part of the sources, and put the model into a registry.
+
+    Args:
+        settings: The run; its folder in ``runs`` has the model's name.
+        data: Folder of the training data.
+        runs: Folder of runs; an unfinished one goes on.
+        models: Folder of models.
+        origin: What the card says about where the model comes from.
+    """
     out = runs / settings.model
     state = train(settings, data, out)
     split = split_of(settings, data, out)
-    network = build(settings.architecture, len(scheme(settings.scheme).names), **settings.arguments)
+    classes = scheme(settings.scheme)
+    network = build(settings.architecture, len(classes.names), **settings.arguments)
     network.load_state_dict({name: value.half().float() if value.is_floating_point() else value
                              for name, value in state.items()})
     network.eval()
-    classes = scheme(settings.scheme)
     held_out = {s.name: load(s, data, split.of(s.name), classes, training=False) for s in settings.sources}
     counts = {name: held_out_counts(network, grounds, classes.landslide) for name, grounds in held_out.items()}
     temperature, threshold = calibrate(counts)
@@ -60,12 +74,10 @@ def train_model(config: str, data: Path, runs: Path, models: Path | None = None)
     card = ModelCard(
         name=settings.model, architecture=settings.architecture, arguments=settings.arguments, scheme=settings.scheme,
         trained_topography=("dem",) if getattr(network, "topography_channels", ()) else (),
-        temperature=temperature, threshold=threshold, folder=(models or MODELS) / settings.model,
+        temperature=temperature, threshold=threshold, folder=models / settings.model,
         title=about["title"], summary=about["summary"], licence=about["licence"],
         gsd_range_m=tuple(about["gsd_range_m"]),
-        training={
-            "command": f"scarp train {path.stem} --data DIR", "recipe": path.name,
-            "recipe_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        training=origin | {
             "split_sha256": split.sha256, "data_sha256": make_manifest(settings, data).sha256,
             "steps": settings.steps, "crops": settings.steps * settings.batch, "crop_px": settings.crop_px,
             "sources": [s.name for s in settings.sources], "generated_scenes": settings.generated_scenes,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+import torch
 from rasterio.crs import CRS
 
 from core.config import PROBABILITY_SCALE
@@ -16,8 +17,11 @@ from core.detect import RESULTS, WORK, DetectSettings, detect
 from core.errors import CancelledError, StorageError
 from core.evaluate import evaluate
 from core.inference import cuts
+from core.nets import ARCHITECTURES, build
+from core.registry import ModelCard, save_model
 from core.scene import SceneSettings
 from core.windows import Tiling
+from tests.conftest import varied
 
 SMALL = Tiling(256, 48, 16)
 
@@ -141,6 +145,20 @@ def test_an_image_smaller_than_a_window_of_an_odd_size(
     image = make_raster("odd.tif", place.after.image[:3, :101, :67], gsd=1.0)
     detect(DetectSettings(SceneSettings(image), "random", tmp_path / "out", "openvino", tiling, models=models))
     assert (read(tmp_path / "out", "classes.tif") != 255).all()
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_every_network_can_detect(architecture: str, make_raster, place, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    network = varied(build(architecture, 2, encoder="efficientnet_lite0"), place)
+    card = ModelCard("any", "Any", architecture, "binary", (0.2, 2.0), {"encoder": "efficientnet_lite0"},
+                     temperature=30.0, folder=tmp_path / "models" / "any")
+    save_model(card, network.state_dict())
+    image = make_raster("image.tif", place.after.image[:3, :150, :170], gsd=1.0)
+    record = detect(DetectSettings(SceneSettings(image), "any", tmp_path / "out", models=tmp_path / "models"))
+    assert record["observed_share"] == 1
+    probability = read(tmp_path / "out", "probability.tif")
+    assert probability.max() <= 250 and len(np.unique(probability)) > 1
 
 
 def test_a_detection_is_scored_against_labels(settings: DetectSettings, make_raster) -> None:
