@@ -38,6 +38,8 @@ from core.windows import Tiling
 
 logger = logging.getLogger(__name__)
 
+FIRST_PX = 256
+
 WORK = ".scarp-unfinished"
 PREVIEW = "preview.tif"
 RESULTS = ("classes.tif", "probability.tif", "landslides.gpkg", "run.json")
@@ -119,8 +121,10 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
         record = _inputs(settings, card, scene)
         report(Progress("prepare", 0, 0, 0.0, None, f"preparing {card.title}"))
         clock = _Clock()
-        prepared = prepare(network, scene.part, tiling=settings.tiling, temperature=card.temperature,
-                           engine=settings.engine, key=card.sha256)
+        with ThreadPoolExecutor(1) as reader:  # meanwhile what reading needs is loaded: kernels, overviews, projections
+            reader.submit(scene.read, Window(scene.part.col_off, scene.part.row_off, FIRST_PX, FIRST_PX))
+            prepared = prepare(network, scene.part, tiling=settings.tiling, temperature=card.temperature,
+                               engine=settings.engine, key=card.sha256)
         graph = prepared.graphs[0]
         record["engine"] = {"name": graph.name, "reason": graph.reason}
         record["tiling"] = asdict(prepared.tiling if isinstance(prepared, Whole) else prepared.cuts)
