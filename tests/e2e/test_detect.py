@@ -205,6 +205,8 @@ def test_outlines_and_maps_are_downloaded(open_page, hills, tmp_path):
     assert geopandas.read_file(get("GeoJSON")).crs == "EPSG:4326"
     assert len(json.loads(Path(get("GeoJSON")).read_text())["features"]) == 3
     assert get("Probability").read_bytes()[:2] == b"II"
+    page_of_map = get("Map as one HTML file").read_text()
+    assert page_of_map.count("Landslide 3") and "src=\"http" not in page_of_map
 
 
 def test_figures_are_drawn_without_leaving_the_computer(open_page, hills):
