@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -132,19 +133,31 @@ class TrainConfig:
 
     @classmethod
     def read(cls, path: Path) -> TrainConfig:
-        """Read a configuration; an unknown key is an error."""
-        try:
-            values = json.loads(path.read_text())
-        except (OSError, json.JSONDecodeError) as error:
-            raise InputError("training configuration", got=path.name, expected="a readable JSON file",
-                             remedy=f"Check the file: {error}.") from error
+        """Read a configuration; an unknown key is an error. ``extends`` names a file beside it that it changes."""
+        values = _values(path)
+        while "extends" in values:
+            values = _values(path.with_name(f"{values.pop('extends')}.json")) | values
         return cls.of(values)
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of every setting, whatever the file looks like."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> TrainConfig:
         """Build a configuration from plain values; an unknown key is an error."""
         sources = tuple(_build(Source, entry) for entry in values.get("sources", ()))
         return _build(cls, values | {"sources": sources})
+
+
+def _values(path: Path) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError("training configuration", got=path.name, expected="a readable JSON file",
+                         remedy=f"Check the file: {error}.") from error
+    return values
 
 
 def _build(kind: type[T], values: dict[str, Any]) -> T:

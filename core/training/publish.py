@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from pathlib import Path
@@ -44,9 +43,8 @@ def train_model(config: str, data: Path, runs: Path, models: Path | None = None)
     path = Path(config) if config.endswith(".json") else RECIPES / f"{config}.json"
     if not path.exists() and not config.endswith(".json"):
         raise unknown_name("recipe", config, sorted(p.stem for p in RECIPES.glob("*.json")))
-    return make_model(TrainConfig.read(path), data, runs, models or MODELS, {
-        "command": f"scarp train {path.stem} --data DIR", "recipe": path.name,
-        "recipe_sha256": hashlib.sha256(path.read_bytes()).hexdigest()})
+    return make_model(TrainConfig.read(path), data, runs, models or MODELS,
+                      {"command": f"scarp train {path.stem} --data DIR", "recipe": path.name})
 
 
 def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, origin: dict[str, str]) -> ModelCard:
@@ -78,7 +76,8 @@ def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, orig
         title=about["title"], summary=about["summary"], licence=about["licence"],
         gsd_range_m=tuple(about["gsd_range_m"]),
         training=origin | {
-            "split_sha256": split.sha256, "data_sha256": make_manifest(settings, data).sha256,
+            "recipe_sha256": settings.sha256, "split_sha256": split.sha256,
+            "data_sha256": make_manifest(settings, data).sha256,
             "steps": settings.steps, "crops": settings.steps * settings.batch, "crop_px": settings.crop_px,
             "sources": [s.name for s in settings.sources], "generated_scenes": settings.generated_scenes,
         },

@@ -338,3 +338,17 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps({"model": "m", "architecture": "rae_d", "learn_rate": 1}))
     with pytest.raises(InputError, match="learn_rate"):
         TrainConfig.read(path)
+
+
+def test_a_recipe_can_change_another_one(tmp_path: Path) -> None:
+    source = {"name": "a", "images": "a/*.jpg"}
+    base = {"model": "one", "architecture": "rae_d", "sources": [source], "steps": 9, "seed": 4}
+    (tmp_path / "one.json").write_text(json.dumps(base))
+    (tmp_path / "two.json").write_text(json.dumps({"extends": "one", "model": "two", "seed": 5}))
+    (tmp_path / "three.json").write_text(json.dumps({"extends": "two", "model": "three"}))
+    one, three = (TrainConfig.read(tmp_path / f"{name}.json") for name in ("one", "three"))
+    assert three == replace(one, model="three", seed=5)
+    assert three.sha256 != one.sha256 == TrainConfig.read(tmp_path / "one.json").sha256
+    (tmp_path / "four.json").write_text(json.dumps({"extends": "five"}))
+    with pytest.raises(InputError, match="five"):
+        TrainConfig.read(tmp_path / "four.json")
