@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks import report
 
-PARTS = ("ceilings", "network", "detection", "peers", "rasters")
+PARTS = ("ceilings", "network", "detection", "peers", "rasters", "training")
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 
 from core.errors import InputError, ScarpError, StorageError
 from core.ingest import check_readable, open_geotiff, read_area
+from core.jobs import jobs
 from core.project import RUN_FILE, Project, change_project, free_folder, open_project
 
 MAX_FILES = 20_000
@@ -131,8 +132,12 @@ def remove(project: Project) -> None:
     """Remove a project with all its files; it is gone at once, its files soon after.
 
     Raises:
+        InputError: A job of it is at work or waiting.
         StorageError: It cannot be removed.
     """
+    if active := sum(job.active for job in jobs(project.folder / "jobs")):
+        raise InputError(f"removing {project.name!r}", got=f"{active} of its jobs at work or waiting", expected="none",
+                         remedy="Cancel them on the Jobs page, or wait for their end.")
     try:
         gone = Path(tempfile.mkdtemp(prefix=".gone-", dir=project.folder.parent))
         project.folder.rename(gone / "project")

@@ -5,6 +5,7 @@ import json
 import shutil
 import sqlite3
 import stat
+import time
 import zipfile
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from core.archive import copy, pack, remove, unpack
 from core.errors import InputError
 from core.files import write_json
-from core.jobs import submit
+from core.jobs import cancel, jobs, read, submit
 from core.project import add_layer, create, list_projects, open_project
 
 
@@ -88,7 +89,25 @@ def test_a_copy_and_a_moved_folder_are_projects_of_their_own(valley, tmp_path):
     assert {project.name for project in list_projects(tmp_path / "projects")} == {"Valley"}
 
 
+def ended(job):
+    end = time.monotonic() + 60
+    while read(job.folder).active:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_project_whose_job_is_at_work_stays(valley):
+    job = submit(valley.folder / "jobs", "test", "A long job", ["sleep", "60"], {})
+    with pytest.raises(InputError, match="Jobs page"):
+        remove(valley)
+    assert (valley.folder / "project.json").is_file()
+    cancel(job)
+    ended(job)
+
+
 def test_a_removed_project_is_gone_with_its_files(valley):
+    for job in jobs(valley.folder / "jobs"):
+        ended(job)
     remove(valley)
     assert [each.name for each in (valley.folder.parent).iterdir() if not each.name.startswith(".")] == []
     assert list_projects(valley.folder.parent) == []
