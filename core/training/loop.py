@@ -85,40 +85,9 @@ def train(config: TrainConfig, data: Path, out: Path, report: Callable[[dict[str
     Raises:
         ModelError: The loss is not a number; the batch that caused it is saved beside the log.
     """
-    torch.set_flush_denormal(True)
-    keep_memory()
     out.mkdir(parents=True, exist_ok=True)
-    run = _Run(config, data, out)
-    if (out / "last.pt").exists():
-        run.restore(out / "last.pt")
-        if run.over:
-            return run.kept()
-        logger.info("going on from step %d", run.step)
-    crops, held_out = _ground(config, data, split_of(config, data, out))
-    order = torch.utils.data.Subset(crops, range(run.step * config.batch, len(crops)))
-    # a generator of its own: the loader would draw from the one that dropout uses, and a resumed run would differ
-    loader = torch.utils.data.DataLoader(order, config.batch, generator=torch.Generator())
-    with (out / "log.jsonl").open("a") as log:
-        def tell(line: dict[str, Any]) -> None:
-            log.write(json.dumps(line) + "\n")
-            log.flush()
-            logger.info("%s", "  ".join(f"{key} {value}" for key, value in line.items()))
-            if report:
-                report(line)
-
-        started, first = time.monotonic(), run.step
-        for batch in loader:
-            run.learn(*batch)
-            if run.step % LOG_EVERY == 0:
-                speed = (run.step - first) * config.batch / (time.monotonic() - started)
-                tell(run.figures() | {"samples_per_s": round(speed, 2),
-                                      "left_s": round((config.steps - run.step) * config.batch / speed)})
-            if held_out and (run.step % config.evaluate_every == 0 or run.step == config.steps):
-                tell(run.look(held_out))
-            run.keep()
-            if run.over:
-                break
-    return run.kept()
+    run = Run(config, out, lambda: _begin(config, data))
+    return run.to_the_end(lambda: _ground(config, data, split_of(config, data, out)), report)
 
 
 def split_of(config: TrainConfig, data: Path, out: Path) -> Split:
@@ -141,19 +110,68 @@ def _ground(config: TrainConfig, data: Path, split: Split) -> tuple[Crops, dict[
     return Crops(config, pools, classes.landslide), held_out
 
 
-class _Run:
-    """What changes while a network is trained: all of it is in a checkpoint, so that a resumed run ends the same."""
+class Run:
+    """What changes while a network is trained: all of it is in a checkpoint, so that a resumed run ends the same.
 
-    def __init__(self, config: TrainConfig, data: Path, out: Path) -> None:
-        self.config, self.out = config, out
+    Args:
+        config: What decides the result.
+        out: The run's folder.
+        begin: Gives the network to start from, in training mode; called when the seed is set.
+        save_every: Steps between two checkpoints; ``SAVE_EVERY`` if left out.
+    """
+
+    def __init__(self, config: TrainConfig, out: Path, begin: Callable[[], Network], save_every: int = 0) -> None:
+        self.config, self.out, self.save_every = config, out, save_every or SAVE_EVERY
         self.landslide = scheme(config.scheme).landslide
         torch.manual_seed(config.seed)
-        self.network = _begin(config, data)
+        self.network = begin()
         self.optimiser = _optimiser(config, self.network)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, lambda step: rate(step, config))
         self.average = Average(self.network, config.ema)
         self.step, self.best, self.vain = 0, -math.inf, 0
         self.losses: list[float] = []
+
+    def to_the_end(self, ground: Callable[[], tuple[Crops, dict[str, list[Ground]]]],
+                   report: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Tensor]:
+        """Go on from the last checkpoint, if there is one, and return the weights worth keeping.
+
+        Args:
+            ground: Gives the crops and the held-out ground that is looked at; not asked where nothing is left to do.
+            report: See ``train``.
+        """
+        torch.set_flush_denormal(True)
+        keep_memory()
+        config, out = self.config, self.out
+        if (out / "last.pt").exists():
+            self.restore(out / "last.pt")
+            if self.over:
+                return self.kept()
+            logger.info("going on from step %d", self.step)
+        crops, held_out = ground()
+        order = torch.utils.data.Subset(crops, range(self.step * config.batch, len(crops)))
+        # a generator of its own: the loader would draw from the one that dropout uses, and a resumed run would differ
+        loader = torch.utils.data.DataLoader(order, config.batch, generator=torch.Generator())
+        with (out / "log.jsonl").open("a") as log:
+            def tell(line: dict[str, Any]) -> None:
+                log.write(json.dumps(line) + "\n")
+                log.flush()
+                logger.info("%s", "  ".join(f"{key} {value}" for key, value in line.items()))
+                if report:
+                    report(line)
+
+            started, first = time.monotonic(), self.step
+            for batch in loader:
+                self.learn(*batch)
+                if self.step % LOG_EVERY == 0:
+                    speed = (self.step - first) * config.batch / (time.monotonic() - started)
+                    tell(self.figures() | {"samples_per_s": round(speed, 2),
+                                          "left_s": round((config.steps - self.step) * config.batch / speed)})
+                if held_out and (self.step % config.evaluate_every == 0 or self.step == config.steps):
+                    tell(self.look(held_out))
+                self.keep()
+                if self.over:
+                    break
+        return self.kept()
 
     @property
     def over(self) -> bool:
@@ -183,7 +201,7 @@ class _Run:
 
     def keep(self) -> None:
         """Write the checkpoints that are due."""
-        if self.step % SAVE_EVERY == 0 or self.over:
+        if self.step % self.save_every == 0 or self.over:
             self.save(self.out / "last.pt")
         if self.config.schedule == "trapezoid" and self.step == self.config.steps - self.config.cooldown_steps:
             self.save(self.out / "level.pt")
