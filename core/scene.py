@@ -181,13 +181,17 @@ class Scene:
         bands, observed = self._bands(grid, [*indexes, self.roles["nir"]] if with_nir else indexes)
         rgb = self.scaling.apply(bands[:3])
         absent = np.full(grid.shape, np.nan, np.float32)
-        de, dn, _ = self._terrain(grid, heights=False) if use_dem and observed.any() else (absent, absent, absent)
+        right, up = self.gradients(grid) if use_dem and observed.any() else (absent, absent)
         vegetation = absent
         if use_ndvi and observed.any():
             vegetation = self._vegetation(grid, bands, rgb, absent)
-        right, up = _along_the_array(grid, de, dn)
         topography = topography_tensor(right, up, vegetation, observed)
         return Stack(image_tensor(rgb, observed), topography, self._inside(observed, grid), observed)
+
+    def gradients(self, grid: Grid) -> tuple[Floats, Floats]:
+        """Return the terrain's gradients to the array's right and up, (h, w) each, on a grid near the image's."""
+        de, dn, _ = self._terrain(grid, heights=False)
+        return _along_the_array(grid, de, dn)
 
     def relief(self, grid: Grid) -> Relief:
         """Return elevation, slope and aspect on a grid near the image's."""
