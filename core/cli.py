@@ -111,6 +111,29 @@ def _add_training(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     train.add_argument("--models", type=Path, help="folder of models")
     train.set_defaults(run=_train)
 
+    tune = commands.add_parser("finetune", help="teach a model a new image from a few outlined landslides; "
+                               "the same call goes on")
+    tune.add_argument("--from", dest="model", default="fstf_net_lite", help="the model to start from")
+    tune.add_argument("--image", type=Path, required=True, help="GeoTIFF that the outlines were drawn on")
+    tune.add_argument("--dem", type=Path, help="GeoTIFF of elevation")
+    tune.add_argument("--labels", type=Path, required=True, help="polygons of landslides: GeoPackage or GeoJSON")
+    tune.add_argument("--area", type=Path, help="polygons of the area that was searched; without it only a ring around "
+                      "each landslide counts as ground without")
+    tune.add_argument("--attribute", default="", help="the attribute that tells what a polygon is")
+    tune.add_argument("--classes", default="", metavar="accepted=landslide,rejected=other",
+                      help="the class for each of its values")
+    tune.add_argument("--mode", choices=("decoder", "full"), default="full",
+                      help="'decoder' leaves the encoder as it is")
+    tune.add_argument("--name", help="of the new model")
+    length = tune.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, default=5.0, help="time for training")
+    length.add_argument("--steps", type=int, default=0)
+    tune.add_argument("--data", type=Path, help="folder of the model's own training data, against forgetting; "
+                      "without it generated scenes are used")
+    tune.add_argument("--models", type=Path, help="folder of models")
+    tune.add_argument("--out", type=Path, default=Path("runs"), help="folder of training runs")
+    tune.set_defaults(run=_finetune)
+
     study = commands.add_parser("study", help="train networks on the same data and score them; the same call goes on")
     study.add_argument("study", help="a study that comes with Scarp, or its file")
     study.add_argument("--data", type=Path, help="folder of the training data; left out, nothing is trained")
@@ -333,6 +356,26 @@ def _train(options: argparse.Namespace) -> None:
     logging.getLogger("core").setLevel(logging.INFO)
     card = train_model(options.config, options.data, options.runs, options.models)
     print(f"model {card.name} is in {card.folder}")
+
+
+def _finetune(options: argparse.Namespace) -> None:
+    from core.training.finetune import FineTune, fine_tune, table  # noqa: PLC0415
+
+    logging.getLogger("core").setLevel(logging.INFO)
+    card = fine_tune(FineTune(
+        options.model, options.name or f"{options.model}_{options.labels.stem}", options.image, options.labels,
+        options.dem, options.area, options.attribute, _classes(options.classes), options.mode, options.steps,
+        options.minutes, data=options.data), options.out, options.models)
+    print(table(card.metrics["fine-tuning"]), end="")
+    print(f"model {card.name} is in {card.folder}")
+
+
+def _classes(text: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in text.split(",") if part]
+    if bad := [value for value, _, name in pairs if not name]:
+        raise InputError("--classes", got=", ".join(bad), expected="a class for each value",
+                         remedy="Write for example --classes accepted=landslide,rejected=other.")
+    return {value.strip(): name.strip() for value, _, name in pairs}
 
 
 def _training_config(name: str) -> TrainConfig:

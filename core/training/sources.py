@@ -150,10 +150,14 @@ def _scene_gradients(source: Source, folder: Path, grid: Grid) -> Tensor | None:
     return torch.from_numpy(np.stack([de, dn]))
 
 
-def generated(count: int, scheme: ClassScheme = SCHEMES["binary"], size: int = 768) -> list[Ground]:
-    """Return scenes of the landscape generator as ground with a DEM; the demo's own seed is never among them."""
+def generated(count: int, scheme: ClassScheme = SCHEMES["binary"], size: int = 768,
+              first: int = FIRST_TRAINING_SEED) -> list[Ground]:
+    """Return scenes of the landscape generator as ground with a DEM; the demo's own seed is never among them.
+
+    Each is there on two dates, one after the other.
+    """
     grounds, table = [], channels(scheme, dict(enumerate(SCHEMES["paper"].names)))
-    for seed in range(FIRST_TRAINING_SEED, FIRST_TRAINING_SEED + count):
+    for seed in range(first, first + count):
         scene = landscape(seed, size, gsd_m=(0.5, 0.7, 1.0)[seed % 3], landslides=bool(seed % 2))
         frame = np.array([[scene.gsd_m, 0.0], [0.0, -scene.gsd_m]])
         slopes = torch.from_numpy(np.stack(gradients(scene.dem, frame)))
