@@ -254,7 +254,7 @@ def _optimise(plain: Path, target: Path, overviews: str, report: Report) -> None
             with rasterio.open(plain) as copied, rasterio.Env(GDAL_CACHEMAX=_cache_bytes(copied)):
                 copy(copied, target, driver="COG", compress="zstd", level=3, predictor="yes", blocksize=BLOCK,
                      overview_resampling=overviews, bigtiff="if_safer", num_threads=2)
-        except (RasterioError, CPLE_BaseError, OSError) as error:
+        except (RasterioError, CPLE_BaseError, OSError, SystemError) as error:  # the last where GDAL gives no reason
             failed.append(error)
 
     thread = threading.Thread(target=work, daemon=True)
