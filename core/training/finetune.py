@@ -46,7 +46,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MODES = ("decoder", "full")
+MODES = {"decoder": 3e-4, "full": 1e-4}
+"""The peak learning rate of each."""
+ON_LANDSLIDES = 0.15
+"""Share of the user's crops that are centred on landslides; with more of them, the model calls too much landslide."""
 SCENES, SCENE_PX = 12, 512
 """Generated scenes for replay, and as many others to see what was forgotten."""
 CHIPS_LOOKED_AT = 80
@@ -75,7 +78,7 @@ class FineTune:
         mode: ``decoder``: the encoder stays as it is; ``full``: everything learns.
         steps: Optimiser steps; 0: as many as fit into ``minutes``.
         minutes: Time for training, without reading and comparing.
-        learning_rate: Peak rate; the encoder's is half of it.
+        learning_rate: Peak rate; 0: the mode's own. The encoder's is half of it.
         replay: Share of the crops that comes from other ground.
         data: Folder of the model's own training data, for replay and for what was forgotten; None: generated scenes.
         kept: Share of the new weights in the mean of new and old.
@@ -93,7 +96,7 @@ class FineTune:
     mode: str = "full"
     steps: int = 0
     minutes: float = 5.0
-    learning_rate: float = 3e-4
+    learning_rate: float = 0.0
     replay: float = 0.4
     data: Path | None = None
     kept: float = 0.7
@@ -157,8 +160,8 @@ def fine_tune(settings: FineTune, runs: Path, models: Path | None = None,
     logger.info("landslides: %s", ground.counts)
     out.mkdir(parents=True, exist_ok=True)
     other = _elsewhere(settings, card, out)
-    pools = [Pool(0.6 * (1 - settings.replay), (0.8, 1.25), ground.landslides),
-             Pool(0.4 * (1 - settings.replay), (0.8, 1.25), ground.others)]
+    pools = [Pool(share * (1 - settings.replay), (0.8, 1.25), grounds)
+             for share, grounds in ((ON_LANDSLIDES, ground.landslides), (1 - ON_LANDSLIDES, ground.others))]
     total = sum(pool.share for pool in other.pools)
     pools += [pool._replace(share=settings.replay * pool.share / total) for pool in other.pools if settings.replay]
     pools = [pool for pool in pools if pool.grounds]
@@ -219,8 +222,8 @@ def _some(grounds: list[Ground]) -> list[Ground]:
 def _config(settings: FineTune, card: ModelCard, steps: int) -> TrainConfig:
     return TrainConfig(
         settings.name, card.architecture, card.arguments, scheme=card.scheme, steps=steps, batch=BATCH,
-        crop_px=int(card.training.get("crop_px", 256)), learning_rate=settings.learning_rate, weight_decay=0.0,
-        warmup_steps=max(1, min(20, steps // 5)), ema=0.98, terrain_dropout=0.2, borrowed_terrain=0.2,
+        crop_px=int(card.training.get("crop_px", 256)), learning_rate=settings.learning_rate or MODES[settings.mode],
+        weight_decay=0.0, warmup_steps=max(1, min(20, steps // 5)), ema=0.98, terrain_dropout=0.2, borrowed_terrain=0.2,
         dem_resolution_m=(5.0, 30.0), seed=settings.seed)
 
 
