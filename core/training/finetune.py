@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from core.config import CLASS_NODATA, SCHEMES
 from core.errors import InputError, StorageError, unknown_name
@@ -29,7 +30,7 @@ from core.registry import MODELS, ModelCard, find_model, load_network, save_mode
 from core.scene import Scene, SceneSettings
 from core.training.config import TrainConfig
 from core.training.crops import Crops, Pool
-from core.training.holdout import held_out_odds
+from core.training.holdout import calibrate, held_out_counts, held_out_odds
 from core.training.labels import read_labels
 from core.training.loop import Run, split_of
 from core.training.manifest import is_scene
@@ -40,7 +41,7 @@ from core.training.sources import Ground, generated, load
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from core.nets.network import Network
 
@@ -52,6 +53,8 @@ ON_LANDSLIDES = 0.15
 """Share of the user's crops that are centred on landslides; with more of them, the model calls too much landslide."""
 SCENES, SCENE_PX = 12, 512
 """Generated scenes for replay, and as many others to see what was forgotten."""
+CALIBRATED_ON = 60
+"""Windows of the ground that was trained on from which temperature and threshold are taken."""
 CHIPS_LOOKED_AT = 80
 """Held-out windows of each source of the model's own training."""
 SAVE_EVERY = 20
@@ -180,10 +183,14 @@ def fine_tune(settings: FineTune, runs: Path, models: Path | None = None,
         for name, grounds in other.held_out.items()}
     tuned = build(card.architecture, len(card.classes.names), **card.arguments)
     tuned.load_state_dict(state)
-    rows = _compared(card, network, tuned.eval(), tests)
+    counts = held_out_counts(tuned.eval(), ground.landslides + ground.others, card.classes.landslide, CALIBRATED_ON)
+    temperature, threshold = calibrate({"trained on": counts})
+    after = replace(_card(settings, card, folder, ground, steps), temperature=temperature, threshold=threshold)
+    rows = _compared(card, network, after, tuned, tests)
     write_json(out / "scores.json", {"ground": rows})
     write_atomic(out / "scores.md", table(rows).encode())
-    return save_model(_card(settings, card, folder, ground, steps, rows), state)
+    held_out = {row["ground"]: {name.lower(): each["after"] for name, each in row["scores"].items()} for row in rows}
+    return save_model(replace(after, metrics={"held out": held_out, "fine-tuning": rows}), state)
 
 
 def _ground(settings: FineTune, card: ModelCard) -> Outlined:
@@ -228,9 +235,13 @@ def _config(settings: FineTune, card: ModelCard, steps: int) -> TrainConfig:
 
 
 def _begin(network: Network, mode: str) -> Network:
+    """Return the network ready to learn; the statistics of its batches stay, as those of a few crops are poor."""
     network.train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
     if mode == "decoder":
-        network.encoder.eval().requires_grad_(requires_grad=False)  # batch statistics stay as well
+        network.encoder.eval().requires_grad_(requires_grad=False)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -268,12 +279,12 @@ def _mean(old: Mapping[str, Tensor], new: Mapping[str, Tensor], kept: float) -> 
             for name, value in old.items()}
 
 
-def _compared(card: ModelCard, old: nn.Module, new: nn.Module,
+def _compared(old_card: ModelCard, old: nn.Module, new_card: ModelCard, new: nn.Module,
               tests: Mapping[str, tuple[list[Ground], Sequence[Blocks | str]]]) -> list[dict[str, Any]]:
-    """Score both networks on each ground, with the same temperature and threshold, block by block."""
+    """Score both networks on each ground, with their own temperatures and thresholds, block by block."""
     rows = []
     for name, (grounds, blocks) in tests.items():
-        before, after = (_tally(network, grounds, blocks, card) for network in (old, new))
+        before, after = _tally(old, grounds, blocks, old_card), _tally(new, grounds, blocks, new_card)
         found, apart = [scores(each) for each in (before, after)], difference(before, after)
         rows.append({"ground": name, "blocks": found[0]["blocks"], "scores": {
             score: {"before": found[0][a][b], "after": found[1][a][b], "difference": apart[a][b],
@@ -304,10 +315,9 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _card(settings: FineTune, card: ModelCard, folder: Path, ground: Outlined, steps: int,
-          rows: list[dict[str, Any]]) -> ModelCard:
+def _card(settings: FineTune, card: ModelCard, folder: Path, ground: Outlined, steps: int) -> ModelCard:
     low, high = card.gsd_range_m
-    held_out = {row["ground"]: {name.lower(): each["after"] for name, each in row["scores"].items()} for row in rows}
+    replayed = "generated scenes" if settings.data is None else "chips of its training"
     return replace(
         card, name=settings.name, folder=folder / settings.name,
         title=f"{card.title}; fine-tuned: {settings.image.stem}",
@@ -318,5 +328,4 @@ def _card(settings: FineTune, card: ModelCard, folder: Path, ground: Outlined, s
             "command": f"scarp finetune --from {card.name}", "from": card.name, "from_sha256": card.sha256,
             "from_training": card.training, "settings": settings.as_dict(), "steps": steps,
             "labels_sha256": hashlib.sha256(settings.labels.read_bytes()).hexdigest(), "landslides": ground.counts,
-            "crop_px": card.training.get("crop_px", 256), "sources": [settings.image.stem, *list(held_out)[1:]]},
-        metrics={"held out": held_out, "fine-tuning": rows})
+            "crop_px": card.training.get("crop_px", 256), "sources": [settings.image.stem, replayed]})
