@@ -197,6 +197,7 @@ def test_a_frozen_encoder_does_not_move_and_the_first_model_stays(
     moved = {name for name in old if not torch.equal(old[name], new[name])}
     assert any(name.startswith("decoder") for name in moved)
     assert any(name.startswith("encoder") for name in moved) == (mode == "full")
+    assert not any("running" in name for name in moved), "statistics of batches stay"
     assert files == {file: file.read_bytes() for file in sorted((models / "random").iterdir())}
     assert card == read_card(models / "tuned")
     assert card.training["from_sha256"] == read_card(models / "random").sha256
