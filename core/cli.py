@@ -367,6 +367,9 @@ def _finetune(options: argparse.Namespace) -> None:
         options.dem, options.area, options.attribute, _classes(options.classes), options.mode, options.steps,
         options.minutes, data=options.data), options.out, options.models)
     print(table(card.metrics["fine-tuning"]), end="")
+    gain = card.metrics["fine-tuning"][0]["scores"]["IoU"]
+    if not gain["interval"] or gain["interval"][0] <= 0:
+        print("note: a gain is not certain on the ground that was held out; the first model may be the better one")
     print(f"model {card.name} is in {card.folder}")
 
 
