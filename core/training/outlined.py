@@ -92,8 +92,8 @@ def outlined(scene: Scene, labels: OutlineLabels, scheme: ClassScheme) -> Outlin
         (_closed(pair, labels.shapes, GAP_M / scene.grid.gsd_m * pixel)
          for pair in combinations(_blocks(mapped, slides), HELD)),
         key=lambda sides: _counted(slides, sides[0], sides[2])["trained"])
-    labels = replace(labels, mapped=mapped)
-    sides = labels_of(labels, shapely.difference(mapped, closed)), labels_of(labels, shapely.intersection(mapped, held))
+    sides = [replace(labels, mapped=part)
+             for part in (shapely.difference(mapped, closed), shapely.intersection(mapped, held))]
     pieces = [_piece(scene, sides[0], window, scheme, MARGIN, out) for window in _windows(scene.grid, sides[0], slides)]
     tests = [_piece(scene, sides[1], window, scheme, SEEN, None) for window in _windows(scene.grid, sides[1], slides)]
     found = Outlined(
@@ -107,11 +107,6 @@ def outlined(scene: Scene, labels: OutlineLabels, scheme: ClassScheme) -> Outlin
                          expected="some to train on and some to hold out",
                          remedy="Outline landslides in more places; those beside each other cannot be divided.")
     return found
-
-
-def labels_of(labels: OutlineLabels, ground: shapely.Geometry) -> OutlineLabels:
-    """Return the labels on some of the ground alone."""
-    return replace(labels, mapped=ground)
 
 
 def _closed(cells: tuple[shapely.Polygon, ...], shapes: NDArray[np.object_], gap: float) -> list[shapely.Geometry]:

@@ -130,9 +130,6 @@ def test_held_out_landslides_are_in_no_crop(scene: dict[str, Path], searched: bo
                 blank[where] |= (piece.image.sum(0) > 0).numpy()
     assert tested.any() and trained.any()
     assert not (tested & blank).any(), "held-out pixels are seen in training"
-    rows, columns = np.nonzero(tested)
-    near = np.zeros_like(trained)
-    near[rows.min():rows.max(), columns.min():columns.max()] = True
     reach = int(outlined.GAP_M) - 2
     for dr, dc in ((reach, 0), (-reach, 0), (0, reach), (0, -reach)):
         assert not (np.roll(tested, (dr, dc), (0, 1)) & trained).any(), "labels within the gap"
@@ -191,8 +188,7 @@ def test_few_or_no_landslides_are_refused(scene: dict[str, Path], models: Path, 
 def test_a_frozen_encoder_does_not_move_and_the_first_model_stays(
         scene: dict[str, Path], models: Path, tmp_path: Path, mode: str) -> None:
     files = {file: file.read_bytes() for file in sorted((models / "random").iterdir())}
-    lines: list[dict] = []
-    card = fine_tune(settings(scene, mode=mode), tmp_path / "runs", models, lines.append)
+    card = fine_tune(settings(scene, mode=mode), tmp_path / "runs", models)
     old, new = (load_file(models / name / "model.safetensors") for name in ("random", "tuned"))
     moved = {name for name in old if not torch.equal(old[name], new[name])}
     assert any(name.startswith("decoder") for name in moved)
