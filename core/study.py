@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from core.config import SCHEMES
 from core.detect import DetectSettings, detect
@@ -143,7 +144,7 @@ def _chips(study: Study, card: ModelCard, data: Path, folder: Path, split: Split
             continue
         grounds = load(source, data, split.of(source.name), training=False)
         for number, label, odds in held_out_odds(network, grounds, card.classes.landslide):
-            chances = (1 / (1 + np.exp(-odds / card.temperature))).astype(np.float32)
+            chances = expit(odds / card.temperature).astype(np.float32)
             counted.append(tally(label, (chances >= card.threshold).astype(np.uint8), chances, scheme=SCHEMES["binary"],
                                  blocks=f"{source.name} {number}"))
     return join(counted)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from scipy.special import expit
 from torch import nn
 
 from core.config import CLASS_NODATA, SCHEMES
@@ -296,7 +297,7 @@ def _compared(old_card: ModelCard, old: nn.Module, new_card: ModelCard, new: nn.
 def _tally(network: nn.Module, grounds: list[Ground], blocks: Sequence[Blocks | str], card: ModelCard) -> Tally:
     slide, counted = card.classes.landslide, []
     for number, label, odds in held_out_odds(network, grounds, slide):
-        chances = (1 / (1 + np.exp(-odds / card.temperature))).astype(np.float32)
+        chances = expit(odds / card.temperature).astype(np.float32)
         truth = np.where(label == CLASS_NODATA, CLASS_NODATA, label == slide).astype(np.uint8)
         counted.append(tally(truth, (chances >= card.threshold).astype(np.uint8), chances,
                              scheme=SCHEMES["binary"], blocks=blocks[number]))
