@@ -76,7 +76,7 @@ def write_outlines(path: Path, records: Sequence[OutlineRecord], crs: CRS, *, mo
             geometry_type="MultiPolygon", promote_to_multi=True, crs=crs.to_wkt(),
             layer_options={"DESCRIPTION": f"Landslides found by {model}"})
         with closing(sqlite3.connect(aside)) as connection, connection:
-            _add_style(connection)
+            add_style(connection)
         _fsync(aside)
         aside.replace(path)
         _fsync(path.parent)
@@ -142,17 +142,22 @@ def _fsync(path: Path) -> None:
         os.close(handle)
 
 
-def _add_style(connection: sqlite3.Connection) -> None:
-    """Store the layer's default style in the table where QGIS looks for it."""
+def renderer() -> str:
+    """Return how QGIS draws outlines, as the part of a style that says so."""
     classes = scheme("binary")
     red, green, blue = classes.rgb(classes.landslide)
     options = {"color": f"{red},{green},{blue},70", "outline_color": f"{red},{green},{blue},255",
                "outline_width": "0.5", "outline_width_unit": "MM", "outline_style": "solid", "style": "solid"}
     settings = "".join(f'<Option name="{name}" value="{value}" type="QString"/>' for name, value in options.items())
-    qml = ('<!DOCTYPE qgis PUBLIC "http://mrcc.com/qgis.dtd" "SYSTEM">'
-           '<qgis version="3.28.0" styleCategories="Symbology"><renderer-v2 type="singleSymbol"><symbols>'
-           '<symbol type="fill" name="0" alpha="1"><layer class="SimpleFill" enabled="1" pass="0">'
-           f'<Option type="Map">{settings}</Option></layer></symbol></symbols></renderer-v2></qgis>')
+    return ('<renderer-v2 type="singleSymbol"><symbols><symbol type="fill" name="0" alpha="1">'
+            f'<layer class="SimpleFill" enabled="1" pass="0"><Option type="Map">{settings}</Option></layer>'
+            '</symbol></symbols></renderer-v2>')
+
+
+def add_style(connection: sqlite3.Connection, qml: str = "") -> None:
+    """Store the layer's default style, or another, in the table of a GeoPackage where QGIS looks for it."""
+    qml = qml or ('<!DOCTYPE qgis PUBLIC "http://mrcc.com/qgis.dtd" "SYSTEM">'
+                  f'<qgis version="3.28.0" styleCategories="Symbology">{renderer()}</qgis>')
     connection.execute(
         "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256),"
         " f_table_schema TEXT(256), f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30),"
@@ -211,7 +216,18 @@ def outlines_as(source: Path, kind: str) -> bytes:
                          expected=f"a GeoPackage with a layer {LAYER!r}", remedy="Run the detection again.") from error
     for name in frame.select_dtypes("datetime"):
         frame[name] = frame[name].dt.strftime("%Y-%m-%d")
-    return _WRITERS[kind](frame)
+    return frame_as(frame, kind)
+
+
+def frame_as(frame: geopandas.GeoDataFrame, kind: str, short: Mapping[str, str] = SHAPEFILE_NAMES) -> bytes:
+    """Return landslides, with a column ``id`` and dates as text, in one of ``FORMATS`` but GeoPackage.
+
+    Args:
+        frame: In any CRS.
+        kind: A key of ``FORMATS``.
+        short: Names of columns in a Shapefile, where they differ.
+    """
+    return _shapefile(frame, short) if kind == "shp" else _WRITERS[kind](frame)
 
 
 def _geojson(frame: geopandas.GeoDataFrame) -> bytes:
@@ -221,9 +237,9 @@ def _geojson(frame: geopandas.GeoDataFrame) -> bytes:
         return path.read_bytes()
 
 
-def _shapefile(frame: geopandas.GeoDataFrame) -> bytes:
+def _shapefile(frame: geopandas.GeoDataFrame, short: Mapping[str, str]) -> bytes:
     """Zip a Shapefile, with a list of its names beside it."""
-    names = {name: SHAPEFILE_NAMES.get(name, name) for name in frame.columns if name != "geometry"}
+    names = {name: short.get(name, name) for name in frame.columns if name != "geometry"}
     packed = io.BytesIO()
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         pyogrio.write_dataframe(frame.rename(columns=names), Path(folder) / f"{LAYER}.shp", driver="ESRI Shapefile",
@@ -259,17 +275,17 @@ def _kml(frame: geopandas.GeoDataFrame) -> bytes:
     _add(fill, "color", f"46{blue}{green}{red}")
     folder = _add(document, "Folder")
     _add(folder, "name", LAYER)
-    for row in frame.itertuples(index=False):
-        values = {name: getattr(row, name) for name in columns if not pd.isna(getattr(row, name))}
+    for row in frame.to_dict("records"):
+        values = {name: row[name] for name in columns if not pd.isna(row[name])}
         place = _add(folder, "Placemark")
-        _add(place, "name", f"Landslide {row.number}")
+        _add(place, "name", f"Landslide {row['number']}")
         _add(place, "description", _balloon(values))
         _add(place, "styleUrl", "#outline")
         data = _add(_add(place, "ExtendedData"), "SchemaData", schemaUrl=f"#{LAYER}")
         for name, value in values.items():
             _add(data, "SimpleData", str(value), name=name)
         several = _add(place, "MultiGeometry")
-        for part in shapely.get_parts(row.geometry):
+        for part in shapely.get_parts(row["geometry"]):
             polygon = _add(several, "Polygon")
             for tag, ring in _rings(part):
                 path = " ".join(f"{x:.7f},{y:.7f}" for x, y in shapely.get_coordinates(ring))
@@ -298,5 +314,4 @@ def _balloon(values: Mapping[str, Any]) -> str:
     return Xml.tostring(table, "unicode")
 
 
-_WRITERS: dict[str, Callable[[geopandas.GeoDataFrame], bytes]] = {
-    "geojson": _geojson, "shp": _shapefile, "kml": _kml, "csv": _csv}
+_WRITERS: dict[str, Callable[[geopandas.GeoDataFrame], bytes]] = {"geojson": _geojson, "kml": _kml, "csv": _csv}
