@@ -6,6 +6,8 @@ from core.jobs import standing
 from ui import nav, state
 from ui.settings import projects_root
 
+_SWITCH = "switch-"
+
 
 def topbar() -> None:
     """Show the bar."""
@@ -42,6 +44,11 @@ def _project() -> None:
     if project is None:
         return
     known = {each.id: each.name for each in state.projects()}
-    key = f"switch-{project.id}"
-    st.selectbox("Project", list(known), index=list(known).index(project.id), format_func=known.get, key=key,
-                 label_visibility="collapsed", width=240, on_change=lambda: state.choose(st.session_state[key]))
+    st.selectbox("Project", list(known), index=list(known).index(project.id), format_func=known.get,
+                 key=_SWITCH + project.id, label_visibility="collapsed", width=240, on_change=_turn, args=[project.id])
+
+
+def _turn(shown: str) -> None:
+    """Turn to the project that was chosen; a box of the last page that only tells again what it showed turns nothing."""
+    if (chosen := st.session_state[_SWITCH + shown]) != shown:
+        state.choose(chosen)

@@ -104,10 +104,15 @@ def projects(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(projects, tmp_path_factory):
+def models(tmp_path_factory):
+    root = tmp_path_factory.mktemp("models")
+    make_model(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(projects, models, tmp_path_factory):
     """Return the address of a running app."""
-    models = tmp_path_factory.mktemp("models")
-    make_model(models)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -113,7 +113,8 @@ def shows(page, query, title):
     page.wait_for_url(re.compile(rf"/\?project={query}$"))
     page.locator(".st-key-title .scarp-title", has_text=title).wait_for()
     page.locator(".scarp-picture").wait_for()
-    page.wait_for_function("document.querySelector('.scarp-picture').complete")
+    page.wait_for_function("document.querySelector('.scarp-picture')?.complete")
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
 
 def choose(page, row, action):
@@ -175,7 +176,7 @@ def test_the_picture_is_drawn_large_enough_to_be_crisp(open_page):
     page = open_page("/?project=valley", size=(1920, 1080))
     picture = page.locator(".scarp-picture")
     picture.wait_for()
-    page.wait_for_function("document.querySelector('.scarp-picture').complete")
+    page.wait_for_function("document.querySelector('.scarp-picture')?.complete")
     assert picture.evaluate("(image) => image.naturalWidth / image.clientWidth") > 1.5
 
 
