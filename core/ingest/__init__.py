@@ -2,5 +2,6 @@
 
 from core.ingest.area import read_area, read_attributed, read_polygons
 from core.ingest.geotiff import check_readable, open_geotiff
+from core.ingest.table import Table, read_features
 
-__all__ = ["check_readable", "open_geotiff", "read_area", "read_attributed", "read_polygons"]
+__all__ = ["Table", "check_readable", "open_geotiff", "read_area", "read_attributed", "read_features", "read_polygons"]

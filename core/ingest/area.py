@@ -89,6 +89,27 @@ def _valid(name: str, polygons: list[list[NDArray[np.float64]]], crs: CRS) -> li
     """Build one polygon, which may be empty, out of the rings of each, refusing what cannot be any."""
     if not polygons:
         raise _refuse(name, "no polygon", "at least one polygon", "Draw the area as a polygon and export it.")
+    check_rings(name, polygons, crs)
+    parts = [Polygon(polygon[0], polygon[1:]) for polygon in polygons]
+    if len(parts) == 1 and parts[0].is_valid:
+        return parts
+    valid = list(shapely.make_valid(parts, method="structure", keep_collapsed=False))
+    if all(part.is_empty for part in valid):
+        raise _refuse(name, "polygons without any area", "at least one polygon", "Draw the area again.")
+    return valid
+
+
+def check_rings(name: str, polygons: list[list[NDArray[np.float64]]], crs: CRS) -> None:
+    """Refuse rings that no polygon can have, are nowhere, or would take forever to repair.
+
+    Args:
+        name: Of the file.
+        polygons: At least one; the rings of each, (vertices, 2).
+        crs: Of the coordinates.
+
+    Raises:
+        InputError: They are such.
+    """
     rings = [ring for polygon in polygons for ring in polygon]
     vertices = sum(len(ring) for ring in rings)
     if vertices > MAX_VERTICES:
@@ -100,15 +121,8 @@ def _valid(name: str, polygons: list[list[NDArray[np.float64]]], crs: CRS) -> li
     if not (np.abs(coordinates) <= limit).all():
         raise _refuse(name, "coordinates outside what the CRS allows", f"coordinates in {crs.to_string()[:60]}",
                       "Export the area again with the CRS its coordinates are in.")
-    parts = [Polygon(polygon[0], polygon[1:]) for polygon in polygons]
-    if len(parts) == 1 and parts[0].is_valid:
-        return parts
     if vertices > _SMALL:
         _check_crossings(name, rings)
-    valid = list(shapely.make_valid(parts, method="structure", keep_collapsed=False))
-    if all(part.is_empty for part in valid):
-        raise _refuse(name, "polygons without any area", "at least one polygon", "Draw the area again.")
-    return valid
 
 
 def _check_crossings(name: str, rings: list[NDArray[np.float64]]) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 import struct
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +29,7 @@ SELECT c.table_name, g.column_name, s.organization, s.organization_coordsys_id, 
 FROM gpkg_contents c JOIN gpkg_geometry_columns g USING (table_name) JOIN gpkg_spatial_ref_sys s ON s.srs_id = g.srs_id
 WHERE c.data_type = 'features'
   AND EXISTS (SELECT 1 FROM sqlite_master m WHERE m.name = c.table_name AND m.type = 'table' AND m.rootpage > 0)
-LIMIT 2
+ORDER BY c.table_name <> ? LIMIT 2
 """
 
 _ENVELOPE_BYTES = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
@@ -52,28 +54,71 @@ def read_geopackage(path: Path, size: int, attribute: str = "") -> tuple[
             features, or holds something that is not a polygon.
     """
     name = path.name
+    with _opened(path, size) as database:
+        table, column, *reference = _layer(name, database)
+        quoted = ['"{}"'.format(str(part).replace('"', '""')) for part in (column, attribute, table)]
+        if attribute not in _columns(database, table):
+            quoted[1] = "NULL"
+        rows = database.execute("SELECT {}, {} FROM {}".format(*quoted))  # identifiers, quoted above
+        found = [(polygon, as_text(value))
+                 for blob, value in rows if blob is not None for polygon in _polygons(name, blob)]
+    return [rings for rings, _ in found], [value for _, value in found], _crs(name, *reference)
+
+
+def read_table(path: Path, size: int, layer: str) -> tuple[
+        list[list[list[NDArray[np.float64]]]], dict[str, list[Any]], CRS]:
+    """Read every row of one layer of a GeoPackage, with its attributes.
+
+    Args:
+        path: The file; a journal beside it does not count.
+        size: Its size in bytes.
+        layer: The layer to take where there are several; a single one may have any name.
+
+    Returns:
+        The polygons of each row, none where it has no geometry; each attribute's values in the order of the rows, as
+        SQLite has them, without the table's own key; and their CRS.
+
+    Raises:
+        InputError: As for ``read_geopackage``.
+    """
+    with _opened(path, size) as database:
+        table, column, *reference = _layer(path.name, database, layer)
+        names = [name for name in _columns(database, table, keys=False) if name != column]
+        wanted = ['"{}"'.format(str(part).replace('"', '""')) for part in (column, *names, table)]
+        rows = database.execute("SELECT {} FROM {}".format(", ".join(wanted[:-1]), wanted[-1])).fetchall()
+        shapes = [_polygons(path.name, row[0]) if row[0] is not None else [] for row in rows]
+    return shapes, {name: [row[at] for row in rows] for at, name in enumerate(names, start=1)}, _crs(
+        path.name, *reference)
+
+
+@contextmanager
+def _opened(path: Path, size: int) -> Iterator[sqlite3.Connection]:
+    """Give a GeoPackage of anyone, to read with limits; damage is said in words."""
     if size > MAX_BYTES:
-        raise _refuse(name, f"{size / 2**20:,.0f} MiB", f"at most {MAX_BYTES / 2**20:,.0f} MiB")
+        raise _refuse(path.name, f"{size / 2**20:,.0f} MiB", f"at most {MAX_BYTES / 2**20:,.0f} MiB")
     deadline = time.monotonic() + MAX_SECONDS
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
             database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_GEOMETRY_BYTES)
             database.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
             database.execute("PRAGMA trusted_schema = OFF")
-            layers = database.execute(_LAYERS).fetchall()
-            if len(layers) != 1:
-                raise _refuse(name, "several layers" if layers else "no layer with features", "one layer of polygons")
-            table, column, organization, code, definition = layers[0]
-            columns = [str(row[1]) for row in database.execute("SELECT * FROM pragma_table_info(?)", (table,))]
-            quoted = ['"{}"'.format(str(part).replace('"', '""')) for part in (column, attribute, table)]
-            if attribute not in columns:
-                quoted[1] = "NULL"
-            rows = database.execute("SELECT {}, {} FROM {}".format(*quoted))  # identifiers, quoted above
-            found = [(polygon, as_text(value))
-                     for blob, value in rows if blob is not None for polygon in _polygons(name, blob)]
+            yield database
     except (sqlite3.Error, struct.error, UnicodeDecodeError) as error:
-        raise _refuse(name, "a damaged GeoPackage, or one that takes too long to read", "a whole GeoPackage") from error
-    return [rings for rings, _ in found], [value for _, value in found], _crs(name, organization, code, definition)
+        raise _refuse(path.name, "a damaged GeoPackage, or one that takes too long to read",
+                      "a whole GeoPackage") from error
+
+
+def _layer(name: str, database: sqlite3.Connection, wanted: str = "") -> tuple[Any, ...]:
+    """Return the only layer's table, geometry column, and three fields that tell its CRS; or those of a wanted one."""
+    layers = database.execute(_LAYERS, (wanted,)).fetchall()
+    if len(layers) == 1 or (layers and layers[0][0] == wanted):
+        return layers[0]
+    raise _refuse(name, "several layers" if layers else "no layer with features", "one layer of polygons")
+
+
+def _columns(database: sqlite3.Connection, table: object, *, keys: bool = True) -> list[str]:
+    rows = database.execute("SELECT name, pk FROM pragma_table_info(?)", (table,)).fetchall()
+    return [str(name) for name, key in rows if keys or not key]
 
 
 def _polygons(name: str, blob: object) -> list[list[NDArray[np.float64]]]:
