@@ -8,6 +8,6 @@ would drop SQLite's locks.
 
 from core.store.database import Store, checkpoint, exists, open_store
 from core.store.lock import locked
-from core.store.tables import jobs
+from core.store.tables import conflicts, detections, jobs, versions
 
-__all__ = ["Store", "checkpoint", "exists", "jobs", "locked", "open_store"]
+__all__ = ["Store", "checkpoint", "conflicts", "detections", "exists", "jobs", "locked", "open_store", "versions"]

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, CheckConstraint, Column, Float, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 metadata = MetaData(naming_convention={
     "pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_name)s",
@@ -32,3 +45,62 @@ jobs = Table(
 )
 """Jobs. Times are seconds since 1970; ``queued`` orders those that wait, over all projects; ``pid_started`` tells a
 worker from another process that got its number; every change counts ``version`` up, so one of two at once fails."""
+
+detections = Table(
+    "detections", metadata,
+    Column("id", String(36), primary_key=True),
+    Column("created", Float, nullable=False),
+    Column("run", String(128)),
+    Column("outline", Integer),
+    Column("model", Text, nullable=False),
+    Column("image_date", String(10), nullable=False),
+    Column("parent", String(36)),
+    Column("version", Integer, nullable=False),
+    UniqueConstraint("run", "outline", name="uq_detections_run"),
+)
+"""What every version of a detection shares. ``run`` and ``outline`` say where it comes from; ``outline`` is null where
+it was drawn, and ``parent`` is the one that it was split from. ``version`` is the number of its newest version."""
+
+versions = Table(
+    "versions", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("detection", String(36), ForeignKey("detections.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("batch", String(36), nullable=False, index=True),
+    Column("who", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("restores", Integer),
+    Column("undoes", String(36)),
+    Column("reviewer", Text, nullable=False),
+    Column("reviewed", Float),
+    Column("status", String(16), nullable=False),
+    Column("class", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("certainty", String(16), nullable=False),
+    Column("method", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("photos", JSON, nullable=False),
+    Column("merged_into", String(36)),
+    Column("record", JSON, nullable=False),
+    Column("measured", JSON, nullable=False),
+    Column("geometry", LargeBinary, nullable=False),
+    UniqueConstraint("detection", "number", name="uq_versions_detection"),
+)
+"""Every version of every detection, never changed and never removed. ``id`` counts up over all of them; what was done
+in one go has one ``batch``; an undo names the batch it takes back and the number of the version that it restores.
+``reviewer`` gave the status; ``geometry`` is WKB in longitude and latitude (WGS 84). See ``core.review``."""
+
+conflicts = Table(
+    "conflicts", metadata,
+    Column("id", String(36), primary_key=True),
+    Column("detection", String(36), ForeignKey("detections.id"), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("edits", JSON, nullable=False),
+    Column("settled", Float),
+    Column("settled_by", Text, nullable=False),
+    Column("outcome", String(16), nullable=False),
+)
+"""What was done to a version that was not the newest any more: kept as it was asked for until somebody settles it."""
