@@ -94,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_scoring(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
+    _add_change(commands)
+
     compare = commands.add_parser("compare", help="score detections of the same ground, each against the first")
     compare.add_argument("--runs", type=Path, nargs="+", required=True,
                          help="folders of detections; without --labels, .npz files that 'evaluate --json' wrote")
@@ -101,6 +103,24 @@ def _parser() -> argparse.ArgumentParser:
     _add_scoring(compare)
     compare.set_defaults(run=_compare)
     return parser
+
+
+def _add_change(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    change = commands.add_parser("change", help="compare two dates: what changed, and which landslides are new")
+    for side, day in (("before", "earlier"), ("after", "later")):
+        change.add_argument(f"--{side}", type=Path, required=True, metavar="PATH",
+                            help=f"the {day} date: folder of a detection, or GeoTIFF of classes")
+        change.add_argument(f"--{side}-image", type=Path, help="its image, to see whether the two lie on each other")
+        change.add_argument(f"--{side}-bands", default="", metavar="red=1,green=2,blue=3")
+        change.add_argument(f"--{side}-title", default="", help="what the record calls it")
+        change.add_argument(f"--{side}-date", default="", help="its day, YYYY-MM-DD")
+    change.add_argument("--out", type=Path, required=True, help="new folder of the results")
+    change.add_argument("--correct", action="store_true", help="take the shift of the images off the later date")
+    change.add_argument("--tolerance", type=float, metavar="M",
+                        help="how far two maps of one edge may lie apart; three pixels by default")
+    change.add_argument("--min-area", type=float, default=50.0, help="smallest change in square metres")
+    change.add_argument("--progress-file", type=Path, help="write progress there as JSON, about twice a second")
+    change.set_defaults(run=_change)
 
 
 def _add_training(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -445,6 +465,35 @@ def _compare(options: argparse.Namespace) -> None:
 
     report = compare(options.runs, options.labels, classes=options.scheme, block_m=options.block)
     _write_scores(options, report, comparison_tables(report))
+
+
+def _change(options: argparse.Namespace) -> None:
+    from core.change import ChangeSettings, compare_dates, dated  # noqa: PLC0415
+    from core.detect import Progress  # noqa: PLC0415
+
+    sides = ("before", "after")
+    given = [{name: getattr(options, f"{side}_{name}") for name in ("image", "bands", "title", "date")}
+             for side in sides]
+    images = [each["image"] for each in given if each["image"]]
+    if len(images) == 1:
+        raise InputError("images", got="one of them", expected="both or neither",
+                         remedy="Give --before-image and --after-image.")
+    report = _reporter(options.progress_file, "comparison")
+    words = {"register": "Laying the images on each other", "compare": "Comparing the maps",
+             "outline": "Comparing the landslides"}
+    dates = [dated(getattr(options, side), each["title"]) for side, each in zip(sides, given, strict=True)]
+    record = compare_dates(
+        ChangeSettings(dates[0], dates[1], (images[0], images[1]) if images else None,
+                       (dict(_bands(given[0]["bands"])), dict(_bands(given[1]["bands"]))), options.correct,
+                       options.tolerance, options.min_area, ({"date": given[0]["date"]}, {"date": given[1]["date"]})),
+        options.out, lambda stage, share: report(Progress(stage, share, 1.0, 0.0, None, words[stage])))
+    if record["shift"]:
+        said = record["shift"]["warning"] or f"the images lie on each other ({record['shift']['length_px']:.2f} pixels)"
+        print(f"{said}{' The shift was taken off.' if record['corrected'] else ''}")
+    for kind, figures in record["changes"].items():
+        print(f"{figures['count']:5} {kind:11} {figures['before_m2'] / 1e4:9.2f} ha -> "
+              f"{figures['after_m2'] / 1e4:.2f} ha")
+    print(f"results in {options.out}")
 
 
 def _write_scores(options: argparse.Namespace, report: dict[str, Any], tables: str) -> None:

@@ -66,15 +66,31 @@ def write_outlines(path: Path, records: Sequence[OutlineRecord], crs: CRS, *, mo
     Raises:
         StorageError: The file could not be written; nothing is left of it.
     """
+    write_layer(path, _columns(sorted(records, key=_size_then_place), model, image_date), crs,
+                f"Landslides found by {model}")
+
+
+def write_layer(path: Path, columns: Mapping[str, NDArray[Any]], crs: CRS, description: str) -> None:
+    """Write outlines with any attributes to a GeoPackage, layer "landslides", with its style; whole or not at all.
+
+    Args:
+        path: Ends in .gpkg; the folder exists.
+        columns: ``geometry``, ``id`` and more, one value an outline; NaN and NaT stand for NULL.
+        crs: CRS of the outlines.
+        description: Of the layer, for people.
+
+    Raises:
+        StorageError: The file could not be written; nothing is left of it.
+    """
     aside = path.with_name(f".{path.stem}.{os.getpid()}.part.gpkg")
-    columns = _columns(sorted(records, key=_size_then_place), model, image_date)
+    attributes = {name: values for name, values in columns.items() if name != "geometry"}
     try:
         aside.unlink(missing_ok=True)
         pyogrio.raw.write(
-            aside, geometry=shapely.to_wkb(columns.pop("geometry")), fields=list(columns),
-            field_data=list(columns.values()), nan_as_null=True, layer=LAYER, driver="GPKG",
+            aside, geometry=shapely.to_wkb(columns["geometry"]), fields=list(attributes),
+            field_data=list(attributes.values()), nan_as_null=True, layer=LAYER, driver="GPKG",
             geometry_type="MultiPolygon", promote_to_multi=True, crs=crs.to_wkt(),
-            layer_options={"DESCRIPTION": f"Landslides found by {model}"})
+            layer_options={"DESCRIPTION": description})
         with closing(sqlite3.connect(aside)) as connection, connection:
             add_style(connection)
         _fsync(aside)
