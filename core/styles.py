@@ -12,6 +12,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
+from core.change import codes
 from core.config import PROBABILITY_SCALE, SCHEMES
 from core.display import ASPECT_STEP_DEG, NDVI_STEP, SLOPE_STEP_DEG, STEPS
 from core.errors import InputError
@@ -53,8 +54,8 @@ class Style:
     """How a raster is drawn.
 
     Attributes:
-        name: "image", "slope", "aspect", "elevation" (or "elevation-ft"), "ndvi", "probability", or "classes:" and a
-            class scheme.
+        name: "image", "slope", "aspect", "elevation" (or "elevation-ft"), "ndvi", "probability", or "classes:" or
+            "change:" and a class scheme.
         indexes: 1-based bands: three for colour, one for grey or for a style of its own.
         low: Value drawn darkest, one a band; without it uint8 values are drawn as they are.
         high: Value drawn brightest, one a band.
@@ -70,17 +71,17 @@ class Style:
     def __post_init__(self) -> None:
         """Refuse a style that cannot be drawn."""
         kind, _, scheme = self.name.partition(":")
-        known = self.name in _NAMES or (kind == "classes" and scheme in SCHEMES)
+        known = self.name in _NAMES or (kind in ("classes", "change") and scheme in SCHEMES)
         if not known or len(self.indexes) not in (1, 3) or len(self.low) not in (0, len(self.indexes)) or \
                 len(self.low) != len(self.high) or self.gamma <= 0:
             raise InputError("raster style", got=repr(self),
                              expected="a known name, one or three bands, a range for each",
-                             remedy=f"Use {', '.join(_NAMES)} or classes:<scheme>.")
+                             remedy=f"Use {', '.join(_NAMES)} classes:<scheme> or change:<scheme>.")
 
     @property
     def categorical(self) -> bool:
         """Whether its values cannot be interpolated: classes, and directions, which are a circle."""
-        return self.name == "aspect" or self.name.startswith("classes:")
+        return self.name == "aspect" or ":" in self.name
 
     @property
     def colormap(self) -> str:
@@ -192,6 +193,8 @@ def _colormap(name: str) -> str:
         share = value * PROBABILITY_SCALE
         table = _ramp(PROBABILITY_RAMP, share)
         table[:, 3] = np.rint(255 * np.clip(share / 0.35, 0, 1))
+    elif name.startswith("change:"):
+        table = codes.colours(SCHEMES[name.partition(":")[2]])
     else:
         known = SCHEMES[name.partition(":")[2]]
         table = np.zeros((256, 4), np.uint8)

@@ -59,10 +59,11 @@ def map_geojson(source: Path, colour: str) -> Path:
     places = shapely.set_precision(frame.geometry.values, 1e-7, mode="pointwise")
     chances = frame.get("probability_mean", [None] * len(frame))
     sizes = frame.get("area_m2", [None] * len(frame))
+    kinds = ", " + frame["change"] if "change" in frame else [""] * len(frame)
     features = [
         {"type": "Feature", "geometry": shapely.geometry.mapping(place), "properties": {
-            "id": int(number), "label": f"Landslide {number}", "note": _note(size, chance), "colour": colour}}
-        for number, place, size, chance in zip(frame["id"], places, sizes, chances, strict=True)
+            "id": int(number), "label": f"Landslide {number}{kind}", "note": _note(size, chance), "colour": colour}}
+        for number, place, size, chance, kind in zip(frame["id"], places, sizes, chances, kinds, strict=True)
         if place is not None and not place.is_empty
     ]
     for old in source.parent.glob(f".{source.stem}-*.geojson"):
