@@ -8,6 +8,15 @@ would drop SQLite's locks.
 
 from core.store.database import Store, checkpoint, exists, open_store
 from core.store.lock import locked
-from core.store.tables import conflicts, detections, jobs, versions
+from core.store.tables import (
+    accuracy_labels,
+    accuracy_points,
+    accuracy_studies,
+    conflicts,
+    detections,
+    jobs,
+    versions,
+)
 
-__all__ = ["Store", "checkpoint", "conflicts", "detections", "exists", "jobs", "locked", "open_store", "versions"]
+__all__ = ["Store", "accuracy_labels", "accuracy_points", "accuracy_studies", "checkpoint", "conflicts", "detections",
+           "exists", "jobs", "locked", "open_store", "versions"]

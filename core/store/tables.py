@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     CheckConstraint,
     Column,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Integer,
     LargeBinary,
     MetaData,
@@ -104,3 +106,41 @@ conflicts = Table(
     Column("outcome", String(16), nullable=False),
 )
 """What was done to a version that was not the newest any more: kept as it was asked for until somebody settles it."""
+
+accuracy_studies = Table(
+    "accuracy_studies", metadata,
+    Column("id", String(36), primary_key=True),
+    Column("created", Float, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("run", String(128), nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("near_m", Float, nullable=False),
+    Column("reviewed", Boolean, nullable=False),
+    Column("strata", JSON, nullable=False),
+)
+"""Studies of map accuracy. ``reviewed``: the map is what review left of a run, not the run itself. ``strata``: pixels
+and area of each."""
+
+accuracy_points = Table(
+    "accuracy_points", metadata,
+    Column("study", String(36), ForeignKey("accuracy_studies.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("stratum", String(16), nullable=False),
+    Column("lon", Float, nullable=False),
+    Column("lat", Float, nullable=False),
+)
+"""Random points; ``number`` says nothing of the stratum."""
+
+accuracy_labels = Table(
+    "accuracy_labels", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study", String(36), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("label", String(16), nullable=False),
+    Column("note", Text, nullable=False),
+    ForeignKeyConstraint(["study", "number"], ["accuracy_points.study", "accuracy_points.number"],
+                         name="fk_accuracy_labels_study_accuracy_points"),
+)
+"""What people said of a point; nothing is changed or removed, and of each person the newest counts."""

@@ -3,5 +3,5 @@
 A new step imports nothing of ``core``, names every constraint, and becomes ``HEAD``.
 """
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision."""
