@@ -114,6 +114,7 @@ def _add_change(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         change.add_argument(f"--{side}-bands", default="", metavar="red=1,green=2,blue=3")
         change.add_argument(f"--{side}-title", default="", help="what the record calls it")
         change.add_argument(f"--{side}-date", default="", help="its day, YYYY-MM-DD")
+        change.add_argument(f"--{side}-source", default="", help="its id in a project")
     change.add_argument("--out", type=Path, required=True, help="new folder of the results")
     change.add_argument("--correct", action="store_true", help="take the shift of the images off the later date")
     change.add_argument("--tolerance", type=float, metavar="M",
@@ -472,7 +473,7 @@ def _change(options: argparse.Namespace) -> None:
     from core.detect import Progress  # noqa: PLC0415
 
     sides = ("before", "after")
-    given = [{name: getattr(options, f"{side}_{name}") for name in ("image", "bands", "title", "date")}
+    given = [{name: getattr(options, f"{side}_{name}") for name in ("image", "bands", "title", "date", "source")}
              for side in sides]
     images = [each["image"] for each in given if each["image"]]
     if len(images) == 1:
@@ -485,7 +486,7 @@ def _change(options: argparse.Namespace) -> None:
     record = compare_dates(
         ChangeSettings(dates[0], dates[1], (images[0], images[1]) if images else None,
                        (dict(_bands(given[0]["bands"])), dict(_bands(given[1]["bands"]))), options.correct,
-                       options.tolerance, options.min_area, ({"date": given[0]["date"]}, {"date": given[1]["date"]})),
+                       options.tolerance, options.min_area, (_of_date(given[0]), _of_date(given[1]))),
         options.out, lambda stage, share: report(Progress(stage, share, 1.0, 0.0, None, words[stage])))
     if record["shift"]:
         said = record["shift"]["warning"] or f"the images lie on each other ({record['shift']['length_px']:.2f} pixels)"
@@ -494,6 +495,10 @@ def _change(options: argparse.Namespace) -> None:
         print(f"{figures['count']:5} {kind:11} {figures['before_m2'] / 1e4:9.2f} ha -> "
               f"{figures['after_m2'] / 1e4:.2f} ha")
     print(f"results in {options.out}")
+
+
+def _of_date(given: dict[str, Any]) -> dict[str, str]:
+    return {name: given[name] for name in ("date", "source") if given[name]}
 
 
 def _write_scores(options: argparse.Namespace, report: dict[str, Any], tables: str) -> None:

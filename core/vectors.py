@@ -13,6 +13,7 @@ import pyogrio
 import pyproj
 import shapely
 
+from core.change.codes import KIND_COLOURS
 from core.errors import InputError
 from core.export import LAYER
 from core.files import write_atomic
@@ -41,7 +42,8 @@ def read_outlines(source: Path) -> geopandas.GeoDataFrame:
 def map_geojson(source: Path, colour: str) -> Path:
     """Return the GeoJSON beside a GeoPackage; it is made when it is missing or the GeoPackage has changed.
 
-    A feature has its ``id``, a ``label`` and a ``note`` for people and the ``colour`` it is drawn in, nothing else.
+    A feature has its ``id``, a ``label`` and a ``note`` for people and the ``colour`` it is drawn in, no more. Where
+    an outline says what became of a landslide between two dates, the colour says it too.
 
     Args:
         source: GeoPackage as a detection writes it.
@@ -59,11 +61,12 @@ def map_geojson(source: Path, colour: str) -> Path:
     places = shapely.set_precision(frame.geometry.values, 1e-7, mode="pointwise")
     chances = frame.get("probability_mean", [None] * len(frame))
     sizes = frame.get("area_m2", [None] * len(frame))
-    kinds = ", " + frame["change"] if "change" in frame else [""] * len(frame)
+    changes = frame.get("change", [""] * len(frame))
     features = [
         {"type": "Feature", "geometry": shapely.geometry.mapping(place), "properties": {
-            "id": int(number), "label": f"Landslide {number}{kind}", "note": _note(size, chance), "colour": colour}}
-        for number, place, size, chance, kind in zip(frame["id"], places, sizes, chances, kinds, strict=True)
+            "id": int(number), "label": f"Landslide {number}{', ' * bool(change)}{change}",
+            "note": _note(size, chance), "colour": KIND_COLOURS.get(change, colour)}}
+        for number, place, size, chance, change in zip(frame["id"], places, sizes, chances, changes, strict=True)
         if place is not None and not place.is_empty
     ]
     for old in source.parent.glob(f".{source.stem}-*.geojson"):

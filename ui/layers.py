@@ -95,7 +95,7 @@ def map_layers(project: Project, run: Run | None = None, *, preview: Path | None
         run: Its outlines, classes and probability.
         preview: What a running detection has found so far; left out while there is no such file.
     """
-    layers = [_raster(preview, PREVIEW)] if preview and preview.is_file() else []
+    layers = [raster_layer(preview, PREVIEW)] if preview and preview.is_file() else []
     layers += _detection(run) if run else []
     for layer in project.of("truth"):
         layers.append(_reference(project.path(layer), layer))
@@ -109,7 +109,7 @@ def map_layers(project: Project, run: Run | None = None, *, preview: Path | None
         path = project.path(layer)
         look = Look(f"image-{layer.id}", "Imagery", _title(layer), _imagery(path, path.stat().st_mtime_ns, layer.bands),
                     visible=number == 0, kind="webp")
-        layers.append(_raster(path, look))
+        layers.append(raster_layer(path, look))
     return layers
 
 
@@ -167,7 +167,7 @@ def _detection(run: Run) -> list[dict[str, Any]]:
     classes = _classes("classes", "Detection", "Class map", scheme, visible=True, opacity=0.35)
     for file, look in (("classes.tif", classes), ("probability.tif", PROBABILITY)):
         if (run.folder / file).is_file():
-            layers.append(_raster(run.folder / file, look, f"{look.slot}-{run.id}"))
+            layers.append(raster_layer(run.folder / file, look, f"{look.slot}-{run.id}"))
     return layers
 
 
@@ -177,7 +177,7 @@ def _reference(path: Path, layer: Layer) -> dict[str, Any]:
         return _shape_layer(slot, "Reference", _title(layer), REFERENCE_COLOUR, False) | {
             "url": shapes_url(signer(projects_root()), path)}
     scheme = _scheme_of(path, path.stat().st_mtime_ns)
-    return _raster(path, _classes(slot, "Reference", _title(layer), scheme, opacity=0.7))
+    return raster_layer(path, _classes(slot, "Reference", _title(layer), scheme, opacity=0.7))
 
 
 def _mask(path: Path, layer: Layer) -> dict[str, Any]:
@@ -186,18 +186,18 @@ def _mask(path: Path, layer: Layer) -> dict[str, Any]:
     if layer.kind == "vector":
         return _shape_layer(slot, "Reference", _title(layer), UNOBSERVED_COLOUR, False) | {
             "url": shapes_url(signer(projects_root()), path)}
-    return _raster(path, Look(slot, "Reference", _title(layer), Style("image", (1,), (0.0,), (1.0,)), opacity=0.6))
+    return raster_layer(path, Look(slot, "Reference", _title(layer), Style("image", (1,), (0.0,), (1.0,)), opacity=0.6))
 
 
 def _vegetation(project: Project) -> list[dict[str, Any]]:
     """Return the vegetation index: the project's own, else that of its first image with near infrared."""
     for layer in project.of("ndvi")[:1]:
-        return [_raster(vegetation(project.path(layer), project.folder / "derived"), NDVI)]
+        return [raster_layer(vegetation(project.path(layer), project.folder / "derived"), NDVI)]
     for layer in project.of("image"):
         path = project.path(layer)
         infrared = _imagery(path, path.stat().st_mtime_ns, layer.bands).bands.get("infrared")
         if infrared:
-            return [_raster(vegetation(path, project.folder / "derived", (infrared[0], infrared[1])), NDVI)]
+            return [raster_layer(vegetation(path, project.folder / "derived", (infrared[0], infrared[1])), NDVI)]
     return []
 
 
@@ -207,9 +207,9 @@ def _terrain(dem: Path, folder: Path, unit: str) -> list[dict[str, Any]]:
     tint = Look("elevation", "Terrain", "Elevation", Style("elevation"), opacity=0.8,
                 legend={"ramp": ELEVATION_RAMP, "low": f"{low:,.0f} {unit}", "high": f"{high:,.0f} {unit}"})
     values = value_url(signer(projects_root()), dem, Style("elevation-ft" if unit == "ft" else "elevation"))
-    return [_raster(made["slope"], SLOPE), _raster(made["aspect"], ASPECT),
-            _raster(made["elevation"], tint) | {"values": values},
-            _raster(made["hillshade"], HILLSHADE) | {"values": ""}]
+    return [raster_layer(made["slope"], SLOPE), raster_layer(made["aspect"], ASPECT),
+            raster_layer(made["elevation"], tint) | {"values": values},
+            raster_layer(made["hillshade"], HILLSHADE) | {"values": ""}]
 
 
 def _classes(slot: str, group: str, title: str, scheme: str, *, visible: bool = False, opacity: float) -> Look:
@@ -219,7 +219,7 @@ def _classes(slot: str, group: str, title: str, scheme: str, *, visible: bool = 
     return Look(slot, group, title, Style(f"classes:{scheme}"), visible, opacity, {"classes": legend})
 
 
-def _raster(path: Path, look: Look, name: str = "") -> dict[str, Any]:
+def raster_layer(path: Path, look: Look, name: str = "") -> dict[str, Any]:
     """Return what the map needs to know of a raster; another ``name`` is another source."""
     bounds, zoom = _place(path, path.stat().st_mtime_ns)
     layer = {"kind": "raster", "slot": look.slot, "id": name or look.slot, "group": look.group, "title": look.title,

@@ -34,6 +34,7 @@ _PAGES = (
     Page("overview", "Overview", ":material/landscape:"),
     Page("data", "Data", ":material/layers:"),
     Page("detect", "Detect", ":material/radar:"),
+    Page("change", "Change", ":material/difference:"),
     Page("jobs", "Jobs", ":material/pending_actions:"),
 )
 PAGES = {page.name: page for page in _PAGES if page.path.is_file()}

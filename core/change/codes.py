@@ -8,9 +8,13 @@ from numpy.typing import NDArray
 from core.config import CLASS_NODATA, ClassScheme
 
 STABLE = (120, 96, 86)
-GONE = (47, 143, 107)
-"""Landslides that stay are dull, those that went are green; a new one has the landslide's own colour, tinted by what
+GONE = (43, 108, 176)
+"""Landslides that stay are dull, those that went are blue; a new one has the landslide's own colour, tinted by what
 was there before. Other changes are pale in the colour of what came."""
+
+KIND_COLOURS = {"new": "#e4572e", "enlarged": "#f0a202", "reduced": "#56b4e9", "unchanged": "#7d878c",
+                "gone": "#2b6cb0", "unobserved": "#8d5a97"}
+"""Of what became of a landslide; told apart with colour blindness."""
 
 
 def code(before: NDArray[np.uint8], after: NDArray[np.uint8], classes: int) -> NDArray[np.uint8]:

@@ -21,7 +21,7 @@ from rasterio.errors import RasterioError
 from core.change.maps import Both, Dated
 from core.change.objects import KINDS, Change, ObjectSettings, Polygons, changes
 from core.change.pixels import transitions
-from core.change.shift import NO_SHIFT, Shift, measure_shift
+from core.change.shift import NO_SHIFT, WARN_PX, Shift, measure_shift
 from core.errors import InputError, StorageError
 from core.export import LAYER, write_layer
 from core.files import write_json
@@ -47,7 +47,7 @@ class ChangeSettings:
         after: The second.
         images: Image of each date, for their shift; nothing is measured without.
         bands: 1-based bands of red, green and blue of each image; told from the files by default.
-        correct: Take a shift that was measured for certain off the second date.
+        correct: Take a shift of half a pixel or more, measured for certain, off the second date.
         tolerance_m: See ``ObjectSettings``; three pixels of the first date by default.
         min_area_m2: See ``ObjectSettings``.
         labels: More that the record says of each date, such as its day.
@@ -102,7 +102,7 @@ def compare_dates(settings: ChangeSettings, out: Path, report: Report = lambda _
 def _compared(settings: ChangeSettings, work: Path, report: Report) -> dict[str, Any]:
     report("register", 0.0)
     shift = measure_shift(*settings.images, *settings.bands) if settings.images else None
-    corrected = settings.correct and shift is not None and shift.certain
+    corrected = settings.correct and shift is not None and shift.certain and shift.length_px >= WARN_PX
     with Both(settings.before, settings.after, shift if corrected and shift else NO_SHIFT) as both:
         areas = transitions(both, work / MAP, lambda share: report("compare", share))
         k = len(both.scheme.names)

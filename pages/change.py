@@ -1,0 +1,50 @@
+"""What changed between two dates: on the map, landslide by landslide, and from class to class."""
+
+import streamlit as st
+
+from core.project import Project
+from ui import html, state
+from ui.change_figures import figures
+from ui.change_layers import change_layers, images
+from ui.change_results import key_figures, objects, panel
+from ui.change_setup import choose, follow, under_way
+from ui.empty import no_project
+from ui.layers import bounds_of
+from ui.map.component import draw_map, picked_from_map
+
+MAP = "change-map"
+
+
+def on_pick() -> None:
+    """Remember the landslide that was clicked."""
+    state.select(picked_from_map(MAP))
+
+
+def change_page(project: Project) -> None:
+    """Show the chosen comparison, or the way to one."""
+    html.title("Change", project.name, "Two dates compared: which landslides are new, which grew, what became what.")
+    comparison = choose(project)
+    if waiting := under_way(project):
+        follow(waiting)
+    if comparison is None:
+        html.empty("No comparison yet", "Choose two detections or references of different dates under New comparison.")
+        return
+    key_figures(comparison)
+    table = objects(comparison)
+    left, right = st.columns([7, 5], gap="medium")
+    with right:
+        shown = panel(project, comparison, table)
+    with left:
+        draw_map(project=f"{project.id}-{comparison.id}", bounds=bounds_of(comparison.map), name=MAP, height=560,
+                 layers=change_layers(project, comparison, list(dict.fromkeys(table.get("change", [])))),
+                 selected=state.get(state.SELECTED), fly=state.get(state.FLY),
+                 highlight=shown["id"].tolist() if len(shown) < len(table) else [],
+                 compare=images(project, comparison), on_pick=on_pick)
+    figures(comparison)
+
+
+current = state.current_project()
+if current is None or not current.of("image"):
+    no_project(current)
+else:
+    change_page(current)
