@@ -44,10 +44,11 @@ def _component(inset: bool) -> Callable[..., Any]:
 
 
 def draw_map(*, project: str, bounds: tuple[float, float, float, float], layers: Sequence[Mapping[str, Any]],
-             area: Mapping[str, Any] | None = None, selected: int | None = None, highlight: Sequence[int] = (),
-             fly: Mapping[str, Any] | None = None, compare: tuple[str, str] | None = None,
+             area: Mapping[str, Any] | None = None, selected: int | str | None = None, highlight: Sequence[int] = (),
+             colours: Mapping[str, str] | None = None, fly: Mapping[str, Any] | None = None,
+             compare: tuple[str, str] | None = None, task: Mapping[str, Any] | None = None,
              on_area: Callable[[], None] | None = None, on_pick: Callable[[], None] | None = None,
-             height: int | None = None, name: str = NAME) -> None:
+             on_drawn: Callable[[], None] | None = None, height: int | None = None, name: str = NAME) -> None:
     """Show the map; one instance lives through all reruns of a project.
 
     Without WebGL 2 in the browser a plainer map by leafmap takes its place: it shows the same layers and the
@@ -62,11 +63,15 @@ def draw_map(*, project: str, bounds: tuple[float, float, float, float], layers:
         area: Area of interest, GeoJSON geometry in degrees.
         selected: Id of the selected outline.
         highlight: Ids of outlines that stand out, such as those that a filter found.
+        colours: Colours of outlines by id, in place of the ones they have.
         fly: ``bounds`` to go to and a ``turn`` that changes each time.
         compare: Slots of two layers to compare with a swipe from the start, left and right.
+        task: What the user is to do now: ``mode`` "edit" (with the ``geometry`` to edit), "polygon" or "linestring",
+            and a ``turn`` that changes each time.
         on_area: Called when the user drew, edited or removed the area: ``area_from_map`` has it. Without it the
             map has no drawing tools.
         on_pick: Called when the user clicked an outline or beside one: ``picked_from_map`` has it.
+        on_drawn: Called when the task was done or given up: ``drawn_on_map`` has its shape.
         height: In pixels; without it the map fills the page below the header.
         name: Key of the component; another one where a page has a map of its own.
     """
@@ -79,10 +84,10 @@ def draw_map(*, project: str, bounds: tuple[float, float, float, float], layers:
 
     data = {"key": f"{name}:{project}", "bounds": bounds, "layers": layers, "area": area, "selected": selected,
             "highlight": list(highlight), "fly": fly, "compare": compare, "draw": on_area is not None,
-            "height": height}
+            "height": height, "colours": dict(colours or {}), "task": task}
     _component(height is not None)(
         key=name, data=data, on_area_change=on_area or _nothing, on_picked_change=on_pick or _nothing,
-        on_plain_change=on_plain)
+        on_drawn_change=on_drawn or _nothing, on_plain_change=on_plain)
 
 
 def area_from_map(name: str = NAME) -> dict[str, Any] | None:
@@ -90,7 +95,13 @@ def area_from_map(name: str = NAME) -> dict[str, Any] | None:
     return st.session_state[name].get("area")
 
 
-def picked_from_map(name: str = NAME) -> int | None:
+def drawn_on_map(turn: int, name: str = NAME) -> dict[str, Any] | None:
+    """Return the GeoJSON geometry that a task led to; None when it was given up, or was another one's."""
+    drawn = st.session_state[name].get("drawn")
+    return drawn["geometry"] if drawn and drawn["turn"] == turn else None
+
+
+def picked_from_map(name: str = NAME) -> int | str | None:
     """Return the id of the outline that was clicked; None for a click beside them."""
     picked = st.session_state[name].get("picked")
     return picked["id"] if picked else None

@@ -1,5 +1,6 @@
-// The area of interest: drawn and edited with terra-draw, then handed back to be shown as a layer.
-import { TerraDraw, TerraDrawPolygonMode, TerraDrawRectangleMode, TerraDrawRenderMode, TerraDrawSelectMode } from 'terra-draw';
+// The area of interest: drawn and edited with terra-draw, then handed back to be shown as a layer. A page may ask for a
+// task of its own besides: a shape to edit, or a polygon or a line to draw, which is handed back to it alone.
+import { TerraDraw, TerraDrawLineStringMode, TerraDrawPolygonMode, TerraDrawRectangleMode, TerraDrawRenderMode, TerraDrawSelectMode } from 'terra-draw';
 import { TerraDrawMapLibreGLAdapter } from 'terra-draw-maplibre-gl-adapter';
 import { AREA_INK as INK } from './layers.js';
 
@@ -20,13 +21,15 @@ export function uneditable(geometry) {
 
 export class Area {
   constructor(map, onChange) {
-    Object.assign(this, { map, onChange, mode: null, geometry: null });
+    Object.assign(this, { map, onChange, mode: null, geometry: null, task: null });
     const styles = { fillColor: PEN, fillOpacity: 0.16, outlineColor: PEN, outlineWidth: 2.5, closingPointColor: PAPER,
       closingPointOutlineColor: INK, closingPointOutlineWidth: 2, closingPointWidth: 5 };
     const feature = { draggable: true, coordinates: { draggable: true, midpoints: true, deletable: true } };
     this.draw = new TerraDraw({
       adapter: new TerraDrawMapLibreGLAdapter({ map, coordinatePrecision: 9 }),
       modes: [new TerraDrawPolygonMode({ styles }), new TerraDrawRectangleMode({ styles }),
+        new TerraDrawLineStringMode({ styles: { lineStringColor: PEN, lineStringWidth: 3, closingPointColor: PAPER, closingPointOutlineColor: INK,
+          closingPointOutlineWidth: 2, closingPointWidth: 5 } }),
         new TerraDrawSelectMode({ flags: { polygon: { feature } }, keyEvents: null, allowManualDeselection: false, pointerDistance: 20,
           styles: { selectedPolygonColor: PEN, selectedPolygonFillOpacity: 0.16, selectedPolygonOutlineColor: INK, selectedPolygonOutlineWidth: 2.5,
             selectionPointColor: PAPER, selectionPointWidth: 6, selectionPointOutlineColor: INK, selectionPointOutlineWidth: 2,
@@ -44,13 +47,24 @@ export class Area {
     return this.mode !== null;
   }
 
-  start(mode) {
+  // A task is { mode, geometry, report }: report is called with the shape, or with nothing when it was given up.
+  begin(task) {
     this.cancel();
-    if (mode === 'edit' && uneditable(this.geometry)) return;
+    this.task = task;
+    this.start(task.mode);
+  }
+
+  get subject() {
+    return this.task ? this.task.geometry : this.geometry;
+  }
+
+  start(mode) {
+    if (!this.task) this.cancel();
+    if (mode === 'edit' && uneditable(this.subject)) return;
     this.mode = mode;
     this.draw.setMode(mode === 'edit' ? 'select' : mode);
     if (mode === 'edit') {
-      const added = this.draw.addFeatures(polygonsOf(this.geometry).map((rings) => ({
+      const added = this.draw.addFeatures(polygonsOf(this.subject).map((rings) => ({
         type: 'Feature', properties: { mode: 'polygon' }, geometry: { type: 'Polygon', coordinates: rounded(rings) } })));
       this.draw.selectFeature(added[0].id);
     }
@@ -63,14 +77,16 @@ export class Area {
     const polygons = this.draw.getSnapshot().filter(({ geometry, properties }) => geometry.type === 'Polygon' && properties.mode === 'polygon')
       .map(({ geometry }) => geometry.coordinates);
     const geometry = polygons.length === 1 ? { type: 'Polygon', coordinates: polygons[0] } : { type: 'MultiPolygon', coordinates: polygons };
-    this.cancel();
     this.report(geometry);
+    this.cancel();
   }
 
   cancel() {
     this.draw.clear();
     this.draw.setMode('idle');
     this.mode = null;
+    this.task?.report(null);
+    this.task = null;
     this.changed?.();
   }
 
@@ -87,6 +103,11 @@ export class Area {
   }
 
   report(geometry) {
+    if (this.task) {
+      this.task.report(geometry);
+      this.task = null;
+      return;
+    }
     this.geometry = geometry;
     this.onChange(geometry);
   }

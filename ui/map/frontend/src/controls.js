@@ -7,6 +7,7 @@ const HINTS = {
   rectangle: 'Click one corner, then the opposite one. Esc cancels.',
   polygon: 'Click to add corners; click the first one again to close. Esc cancels.',
   edit: 'Drag corners; drag a midpoint to add one; right-click removes one.',
+  linestring: 'Click outside the outline, then on its other side; click the last point again, or press Enter. Esc cancels.',
 };
 
 export function addControls({ map, root, area, fit, card, swipe, escape, credit, readout, draw }) {
@@ -56,6 +57,7 @@ export function addControls({ map, root, area, fit, card, swipe, escape, credit,
     }
     tools[2].disabled = tools[3].disabled = !area.geometry;
     hint.hidden = !area.busy;
+    root.toggleAttribute('data-busy', area.busy);
     stop.hidden = false;
     done.hidden = area.mode !== 'edit';
     words.textContent = HINTS[area.mode] ?? '';
@@ -84,7 +86,8 @@ export function addControls({ map, root, area, fit, card, swipe, escape, credit,
 
   const actions = {
     f: fit, n: () => map.easeTo({ bearing: 0 }), x: full, l: () => card.toggle(), s: compare, '?': help,
-    ...(draw && { r: () => start('rectangle'), d: () => start('polygon'), e: () => start('edit'), Delete: () => area.clear(), Enter: () => area.done() }),
+    Enter: () => area.done(),
+    ...(draw && { r: () => start('rectangle'), d: () => start('polygon'), e: () => start('edit'), Delete: () => area.clear() }),
     Escape: () => {
       if (!panel.hidden) panel.hidden = true;
       else if (area.busy) area.cancel();

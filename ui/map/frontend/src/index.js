@@ -30,7 +30,8 @@ export default function render({ parentElement, data, setStateValue, setTriggerV
     view = new View(root, data);
     views.set(root, view);
   }
-  view.report = { area: (value) => setStateValue('area', value), pick: (id) => setTriggerValue('picked', { id }) };
+  view.report = { area: (value) => setStateValue('area', value), pick: (id) => setTriggerValue('picked', { id }),
+    drawn: (turn, geometry) => setTriggerValue('drawn', { turn, geometry }) };
   view.update(data);
   return () => {
     views.get(root)?.remove();
@@ -142,6 +143,12 @@ class View {
       this.swipe.start(data.compare);
     }
     this.refresh();
+    this.canvas.tint(data.colours ?? {});
+    if (data.task && data.task.turn !== this.turn) {
+      const { turn, mode, geometry } = data.task;
+      this.turn = turn;
+      this.area.begin({ mode, geometry, report: (shape) => this.report.drawn(turn, shape) });
+    } else if (!data.task && this.area.task) this.area.cancel();
     this.mark({ selected: data.selected == null ? [] : [data.selected], marked: data.highlight ?? [] });
     if (data.fly && data.fly.turn !== this.memory.tab.get('turn')) {
       this.memory.tab.set('turn', data.fly.turn);

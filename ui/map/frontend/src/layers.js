@@ -4,6 +4,7 @@ const EMPTY = { type: 'FeatureCollection', features: [] };
 const when = (state, yes, no) => ['case', ['boolean', ['feature-state', state], false], yes, no];
 const filled = (plain, opacity) => when('selected', Math.max(plain, 0.34) * opacity,
   when('hover', Math.max(plain, 0.22) * opacity, when('marked', Math.max(plain, 0.26) * opacity, plain * opacity)));
+const COLOUR = ['coalesce', ['feature-state', 'colour'], ['get', 'colour']];
 export const OUTLINES = 'outlines';
 export const AREA_INK = '#0c7473';
 
@@ -38,11 +39,11 @@ const KINDS = {
     source: (layer) => ({ type: 'geojson', data: dataOf(layer), promoteId: 'id' }),
     // Where outlines crowd, lines come in from the zoom at which they can be told apart (layer.detail); below it they are filled.
     layers: (source, { detail = 0 }) => [
-      { id: `${source}-fill`, type: 'fill', source, paint: { 'fill-color': ['get', 'colour'], 'fill-antialias': !detail } },
+      { id: `${source}-fill`, type: 'fill', source, paint: { 'fill-color': COLOUR, 'fill-antialias': !detail } },
       { id: `${source}-casing`, type: 'line', source, minzoom: detail, layout: { 'line-join': 'round' },
         paint: { 'line-color': '#ffffff', 'line-width': when('selected', 6.5, when('marked', 5, 3)) } },
       { id: `${source}-line`, type: 'line', source, minzoom: detail, layout: { 'line-join': 'round' },
-        paint: { 'line-color': ['get', 'colour'], 'line-width': when('selected', 3.5, when('hover', 2.5, when('marked', 2.5, 1.5))) } },
+        paint: { 'line-color': COLOUR, 'line-width': when('selected', 3.5, when('hover', 2.5, when('marked', 2.5, 1.5))) } },
     ],
     content: dataOf,
     change: (source, layer) => source.setData(dataOf(layer)),
@@ -88,6 +89,7 @@ export class Canvas {
     this.map = map;
     this.shown = new Map(); // source id to what it was given last and the ids of its layers
     this.states = { selected: [], marked: [], hover: [] };
+    this.colours = {};
   }
 
   paint(layers) {
@@ -122,6 +124,7 @@ export class Canvas {
       entry = { content, ids: parts.map(({ id }) => id) };
       shown.set(source, entry);
       this.mark();
+      this.tint(this.colours, {});
     } else if (entry.content !== content) {
       entry.content = content;
       kind.change(map.getSource(source), layer);
@@ -147,6 +150,15 @@ export class Canvas {
       for (const id of before[state]) if (!now.has(id)) map.setFeatureState({ source: OUTLINES, id }, { [state]: false });
       for (const id of now) map.setFeatureState({ source: OUTLINES, id }, { [state]: true });
     }
+  }
+
+  // Colours of single outlines by id, in place of their own.
+  tint(colours, before = this.colours) {
+    const { map } = this;
+    this.colours = colours;
+    if (!map.getSource(OUTLINES)) return;
+    for (const id of Object.keys(before)) if (!(id in colours)) map.removeFeatureState({ source: OUTLINES, id }, 'colour');
+    for (const [id, colour] of Object.entries(colours)) if (before[id] !== colour) map.setFeatureState({ source: OUTLINES, id }, { colour });
   }
 
   // West, south, east, north of a layer, in degrees.
