@@ -34,7 +34,9 @@ _PAGES = (
     Page("overview", "Overview", ":material/landscape:"),
     Page("data", "Data", ":material/layers:"),
     Page("detect", "Detect", ":material/radar:"),
+    Page("review", "Review", ":material/fact_check:"),
     Page("change", "Change", ":material/difference:"),
+    Page("train", "Train", ":material/model_training:"),
     Page("jobs", "Jobs", ":material/pending_actions:"),
 )
 PAGES = {page.name: page for page in _PAGES if page.path.is_file()}

@@ -1,0 +1,62 @@
+// One key for each action of the review, and the reviewer's name, which this browser keeps.
+const CLICK = {
+  a: 'accept', r: 'reject', e: 'edit', s: 'split', m: 'merge', d: 'draw', u: 'undo', t: 'reason', o: 'outline',
+  j: 'next', ArrowRight: 'next', ArrowDown: 'next', k: 'previous', ArrowLeft: 'previous', ArrowUp: 'previous', Escape: 'leave',
+};
+const FOCUS = { n: '.st-key-review-note textarea', c: '.st-key-review-type input' };
+const CERTAINTY = { 0: 0, 1: 1, 2: 2, 3: 3 };
+const NAME = 'scarp-reviewer';
+const PATIENCE_MS = 4000;
+
+let waiting = null; // a key that came while the last one was at work; only the last of them counts
+let busy = 0;
+
+function press(key) {
+  if (busy && Date.now() - busy < PATIENCE_MS) {
+    if (CLICK[key] === 'next' || CLICK[key] === 'previous') waiting = key; // never a verdict on what is not seen yet
+    return;
+  }
+  const target = key in CERTAINTY ? document.querySelectorAll('.st-key-review-certainty button')[CERTAINTY[key]]
+    : document.querySelector(`.st-key-act-${CLICK[key]} button`);
+  if (!target || target.disabled) return;
+  busy = Date.now();
+  target.click();
+}
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat && event.key.length === 1) return;
+  const typing = event.target.closest?.('input, textarea, select, [contenteditable=true]');
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (typing) {
+    if (key === 'Escape') event.target.blur();
+    return;
+  }
+  if (document.querySelector('[role=dialog]:not(.sm-help), .sm-root[data-busy]')) return; // the map's tools have Enter and Esc
+  if (event.key.startsWith('Arrow') && event.target.closest?.('.sm-root, [role=listbox], [role=slider], [role=radiogroup]')) return;
+  if (FOCUS[key]) {
+    const field = document.querySelector(FOCUS[key]);
+    if (!field) return;
+    field.focus();
+  } else if (CLICK[key] === 'outline') document.documentElement.classList.toggle('review-bare');
+  else if (key in CLICK || key in CERTAINTY) {
+    if (key === 'Escape' && !document.querySelector('.st-key-act-leave button')) return; // the map closes what it has open
+    press(key);
+  } else return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}
+
+export default function ({ data, setStateValue }) {
+  busy = 0;
+  if (waiting) {
+    const next = waiting;
+    waiting = null;
+    setTimeout(() => press(next), 0);
+  }
+  try {
+    if (data.name) localStorage.setItem(NAME, data.name);
+    else if (localStorage.getItem(NAME)) setStateValue('name', localStorage.getItem(NAME));
+  } catch { /* storage is forbidden: the name is asked for again */ }
+  window.addEventListener('keydown', onKey, true);
+  return () => window.removeEventListener('keydown', onKey, true);
+}

@@ -1,0 +1,34 @@
+"""Keys for the review's buttons, and the reviewer's name as this browser keeps it."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import streamlit as st
+
+from ui.review_state import WHO
+from ui.settings import ROOT
+
+_NAME = "review-keys"
+
+
+@lru_cache(maxsize=1)
+def _component() -> Callable[..., Any]:
+    return st.components.v2.component("scarp_review_keys", html="<span hidden></span>",
+                                      js=(ROOT / "ui" / "review_keys.js").read_text("utf-8"), isolate_styles=False)
+
+
+def review_keys(turn: str) -> None:
+    """Listen for keys; ``turn`` changes when what they act on has come."""
+    def on_name() -> None:
+        if not st.session_state.get(WHO) and (kept := st.session_state[_NAME].get("name")):
+            st.session_state[WHO] = " ".join(str(kept).split())[:80]
+
+    with st.container(key="review-keys-box"):
+        _component()(key=_NAME, data={"turn": turn, "name": st.session_state.get(WHO, "")}, on_name_change=on_name)
+
+
+KEYS = {"A": "Accept", "R": "Reject", "T": "Next reason to reject", "E": "Edit the shape", "S": "Split", "M": "Merge",
+        "D": "Draw a missed one", "C": "Type", "1 2 3": "Certain, probable, possible", "N": "Note", "U": "Undo",
+        "J → ↓": "Next", "K ← ↑": "Previous", "O": "Outline on and off", "Esc": "Leave a field, give up a tool"}
+"""What the keys do, for people."""
