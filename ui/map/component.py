@@ -48,7 +48,8 @@ def draw_map(*, project: str, bounds: tuple[float, float, float, float], layers:
              colours: Mapping[str, str] | None = None, fly: Mapping[str, Any] | None = None,
              compare: tuple[str, str] | None = None, task: Mapping[str, Any] | None = None,
              on_area: Callable[[], None] | None = None, on_pick: Callable[[], None] | None = None,
-             on_drawn: Callable[[], None] | None = None, height: int | None = None, name: str = NAME) -> None:
+             on_drawn: Callable[[], None] | None = None, height: int | None = None, group: str = "",
+             name: str = NAME) -> None:
     """Show the map; one instance lives through all reruns of a project.
 
     Without WebGL 2 in the browser a plainer map by leafmap takes its place: it shows the same layers and the
@@ -73,6 +74,7 @@ def draw_map(*, project: str, bounds: tuple[float, float, float, float], layers:
         on_pick: Called when the user clicked an outline or beside one: ``picked_from_map`` has it.
         on_drawn: Called when the task was done or given up: ``drawn_on_map`` has its shape.
         height: In pixels; without it the map fills the page below the header.
+        group: Maps of one group show the same place: moving one moves all.
         name: Key of the component; another one where a page has a map of its own.
     """
     if st.session_state.get(_PLAIN):
@@ -84,7 +86,7 @@ def draw_map(*, project: str, bounds: tuple[float, float, float, float], layers:
 
     data = {"key": f"{name}:{project}", "bounds": bounds, "layers": layers, "area": area, "selected": selected,
             "highlight": list(highlight), "fly": fly, "compare": compare, "draw": on_area is not None,
-            "height": height, "colours": dict(colours or {}), "task": task}
+            "height": height, "colours": dict(colours or {}), "task": task, "group": group}
     _component(height is not None)(
         key=name, data=data, on_area_change=on_area or _nothing, on_picked_change=on_pick or _nothing,
         on_drawn_change=on_drawn or _nothing, on_plain_change=on_plain)

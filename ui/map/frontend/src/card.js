@@ -10,7 +10,7 @@ export class LayerCard {
     Object.assign(this, { onChange, onOrder, onZoom, drawn: '', layers: [] });
     this.list = el('ol', { class: 'sm-layers', 'aria-label': 'Layers, top first' });
     this.said = el('div', { class: 'sm-said', role: 'status' });
-    this.card = el('details', { class: 'sm-card', open: memory.get('card') !== false },
+    this.card = el('details', { class: 'sm-card', open: memory.get('card') ?? root.clientWidth > 820 },
       el('summary', { title: 'Show or hide the list of layers (L)' }, icon('layers'), el('span', {}, 'Layers'), icon('chevron')),
       this.list, basemap, this.said);
     this.card.addEventListener('toggle', () => memory.set('card', this.card.open));

@@ -10,6 +10,7 @@ import { memory } from './memory.js';
 import { Outlines } from './outlines.js';
 import { Readout } from './readout.js';
 import { Swipe } from './swipe.js';
+import { join } from './together.js';
 
 const views = new WeakMap();
 
@@ -69,6 +70,7 @@ class View {
     });
     root.scarpMap = this.map;
     this.ready = new Promise((resolve) => this.map.once('load', resolve)).then(() => this.furnish());
+    this.leave = join(this.map, data.group);
     this.map.on('moveend', () => this.memory.set('view', {
       center: this.map.getCenter().toArray(), zoom: this.map.getZoom(), bearing: this.map.getBearing() }));
     this.map.on('dataloading', () => delete root.dataset.idle);
@@ -144,6 +146,7 @@ class View {
     }
     this.refresh();
     this.canvas.tint(data.colours ?? {});
+    this.swipe.tint(this.canvas.colours);
     if (data.task && data.task.turn !== this.turn) {
       const { turn, mode, geometry } = data.task;
       this.turn = turn;
@@ -168,12 +171,14 @@ class View {
     const shown = mode === 'edit' ? this.layers.filter((layer) => layer.kind !== 'area') : this.layers;
     this.canvas.paint(this.swipe.split([...shown, ...this.basemap.layers()]));
     this.swipe.mark(this.canvas.states);
+    this.swipe.tint(this.canvas.colours);
     this.controls.compared();
     if (this.outlined !== (this.outlined = this.data.layers.find((layer) => layer.kind === OUTLINES)?.url)) this.outlines.hover(null);
   }
 
   remove() {
     this.gone = true;
+    this.leave();
     delete this.root.dataset.ready;
     this.swipe?.stop();
     this.area?.remove();

@@ -4,10 +4,11 @@ import { Canvas } from './layers.js';
 import { button, el } from './dom.js';
 
 const STEP = 0.02;
+const FLICKER_MS = 700;
 
 export class Swipe {
   constructor(map, root, memory, onChange) {
-    Object.assign(this, { map, root, memory, onChange, layers: [], at: 0.5, map2: null });
+    Object.assign(this, { map, root, memory, onChange, layers: [], at: 0.5, map2: null, beat: null });
     this.follow = () => this.map2?.jumpTo({ center: map.getCenter(), zoom: map.getZoom(), bearing: map.getBearing() });
   }
 
@@ -36,7 +37,7 @@ export class Swipe {
     this.pickers = ['left', 'right'].map((side, at) => el('select', { 'aria-label': `Layer on the ${side}`, 'data-side': side,
       onchange: (event) => this.choose(at, event.target.value) }));
     this.bar = el('div', { class: 'sm-compare', role: 'group', 'aria-label': 'Compare two layers' },
-      this.pickers[0], el('span', {}, '|'), this.pickers[1], button('close', 'End the comparison', () => this.stop(), 'S'));
+      this.pickers[0], el('span', {}, '|'), this.pickers[1], this.eye = button('flicker', 'Flicker between the two', () => this.flicker()), button('close', 'End the comparison', () => this.stop(), 'S'));
     root.querySelector('.sm-map').after(this.pane, this.handle);
     root.append(this.bar);
     this.map2 = new MapLibre({ container: this.pane, style: { version: 8, sources: {}, layers: [] }, interactive: false, attributionControl: false,
@@ -65,9 +66,31 @@ export class Swipe {
   place(at) {
     this.at = Math.min(0.98, Math.max(0.02, at));
     const x = Math.round(this.root.clientWidth * this.at);
-    this.pane.style.clipPath = `inset(0 0 0 ${x}px)`;
+    if (!this.beat) this.pane.style.clipPath = `inset(0 0 0 ${x}px)`;
     this.handle.style.left = `${x}px`;
     this.handle.setAttribute('aria-valuenow', Math.round(this.at * 100));
+  }
+
+  // Show the one and the other in turn, each whole: the eye is caught by what changes.
+  flicker() {
+    clearInterval(this.beat);
+    this.beat = this.beat ? null : setInterval(() => this.show(!this.whole), FLICKER_MS);
+    this.handle.hidden = this.beat !== null;
+    this.eye.classList.toggle('is-on', this.beat !== null);
+    this.eye.setAttribute('aria-pressed', this.beat !== null);
+    if (this.beat) this.show(true);
+    else {
+      delete this.root.dataset.flicker;
+      this.pickers.forEach((picker) => picker.classList.remove('is-on'));
+      this.place(this.at);
+    }
+  }
+
+  show(right) {
+    this.whole = right;
+    this.root.dataset.flicker = right ? 'right' : 'left';
+    this.pane.style.clipPath = right ? 'none' : 'inset(0 0 0 100%)';
+    this.pickers.forEach((picker, at) => picker.classList.toggle('is-on', at === Number(right)));
   }
 
   choices() {
@@ -114,6 +137,7 @@ export class Swipe {
 
   // What shows at a place across the map, for reading values.
   at_x(x) {
+    if (this.beat) return this.whole ? this.right : this.left;
     return x < this.root.clientWidth * this.at ? this.left : this.right;
   }
 
@@ -121,8 +145,15 @@ export class Swipe {
     if (this.on) this.ready.then(() => this.on && this.canvas.mark(states));
   }
 
+  tint(colours) {
+    if (this.on) this.ready.then(() => this.on && this.canvas.tint(colours));
+  }
+
   stop() {
     if (!this.on) return;
+    clearInterval(this.beat);
+    this.beat = null;
+    delete this.root.dataset.flicker;
     this.map.off('move', this.follow);
     this.watch.disconnect();
     this.map2.remove();
