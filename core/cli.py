@@ -90,7 +90,10 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("evaluate", help="score a detection against labels")
     evaluate.add_argument("--run", dest="result", type=Path, required=True, help="folder of a detection")
-    evaluate.add_argument("--labels", type=Path, required=True, help="GeoTIFF: 1 landslide, 0 other, 255 unlabelled")
+    evaluate.add_argument("--labels", type=Path, required=True,
+                          help="GeoTIFF: 1 landslide, 0 other, 255 unlabelled; or outlines")
+    evaluate.add_argument("--dem", type=Path, help="GeoTIFF of elevation: scores by slope and by aspect too")
+    evaluate.add_argument("--dem-unit", choices=("m", "ft"), default="m")
     _add_scoring(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
@@ -454,9 +457,14 @@ def _study(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from core.evaluate import evaluate  # noqa: PLC0415
     from core.metrics import score_tables  # noqa: PLC0415
+    from core.scene import FEET_M  # noqa: PLC0415
+    from core.strata import by_terrain  # noqa: PLC0415
 
     counts = options.json.with_suffix(".npz") if options.json else None
     report = evaluate(options.result, options.labels, classes=options.scheme, block_m=options.block, counts=counts)
+    if options.dem:
+        report["terrain"] = by_terrain(options.result, options.labels, options.dem,
+                                       FEET_M if options.dem_unit == "ft" else 1.0)
     _write_scores(options, report, score_tables(report))
 
 

@@ -20,6 +20,7 @@ from core.metrics.counting import count_pixels, ground_pixels, of_counts
 from core.metrics.edges import MARGIN_PX, edge_counts
 from core.metrics.objects import object_counts, overlaps_of_polygons
 from core.raster import grid_of, open_raster, read_on
+from core.reference import open_labels
 from core.vectorize import OutlineSettings, outlines
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ def tallies(results: Sequence[Path], labels: Path, *, classes: str = "binary",
 
     Args:
         results: Folders of finished detections.
-        labels: GeoTIFF on any grid of values of ``classes``, 255 unlabelled. Of ``binary``: 1 landslide, 0 other.
+        labels: GeoTIFF on any grid of values of ``classes``, 255 unlabelled. Of ``binary``: 1 landslide, 0 other. Or
+            outlines, or a raster of more classes that says so; see ``core.reference``.
         classes: Class scheme of the labels. By ``binary`` any model can be scored; by another only one that knows
             all its classes.
         block_m: Side of the blocks.
@@ -119,7 +121,7 @@ def tallies(results: Sequence[Path], labels: Path, *, classes: str = "binary",
         stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES))
         maps, odds = ([stack.enter_context(open_raster(result / f"{name}.tif")) for result in results]
                       for name in ("classes", "probability"))
-        reference = stack.enter_context(open_raster(labels))
+        reference = stack.enter_context(open_labels(labels, wanted))
         grid = grid_of(maps[0])
         if other := next((m.crs for m in maps if m.crs != grid.crs), None):
             raise InputError("comparison", got=f"detections in {grid.crs} and {other}", expected="one CRS",
@@ -130,7 +132,7 @@ def tallies(results: Sequence[Path], labels: Path, *, classes: str = "binary",
         for top in range(0, grid.height, ROWS):
             rows = min(ROWS, grid.height - top)
             wide = grid.window(Window(0, top - MARGIN_PX, grid.width, rows + 2 * MARGIN_PX))
-            label = _read(reference, wide)
+            label = reference(wide)
             found = [lookup[_read(m, wide)] for m, lookup in zip(maps, lookups, strict=True)]
             for called in found:
                 label[called == CLASS_NODATA] = CLASS_NODATA

@@ -19,7 +19,7 @@ from core.errors import InputError
 from core.grid import Grid
 from core.raster import grid_of, open_raster, read_on
 from core.terrain import slope_deg
-from core.terrain_on import dem_window, terrain_on
+from core.terrain_on import TerrainOnGrid, dem_window, terrain_on
 
 SAMPLES = 1_000_000
 """About so many places are looked at, in a regular pattern."""
@@ -84,14 +84,27 @@ def ground_of(probability: Path, outlines: geopandas.GeoDataFrame, dem: Path, un
 
 def _terrain(dem: rasterio.DatasetReader, grid: Grid, unit_m: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return slope and elevation on a grid, NaN where the DEM has none."""
+    found = terrain_at(dem, grid, unit_m)
+    if found is None:
+        absent = np.full(grid.shape, np.nan, np.float32)
+        return absent, absent
+    return slope_deg(found.de, found.dn), found.elevation_m
+
+
+def terrain_at(dem: rasterio.DatasetReader, grid: Grid, unit_m: float = 1.0) -> TerrainOnGrid | None:
+    """Return the terrain on a grid from an open DEM; None where it has none at all.
+
+    Args:
+        dem: GeoTIFF of elevation.
+        grid: Of any CRS and pixel size.
+        unit_m: Metres in one unit of elevation.
+    """
     own = grid_of(dem)
     window = dem_window(own, grid)
-    absent = np.full(grid.shape, np.nan, np.float32)
     if window is None:
-        return absent, absent
+        return None
     part = own.window(window)
     elevation, present = read_on(dem, part, [1])
     if not present.any():
-        return absent, absent
-    found = terrain_on(np.where(present, elevation[0], np.float32(np.nan)), part, grid, vertical_unit_m=unit_m)
-    return slope_deg(found.de, found.dn), found.elevation_m
+        return None
+    return terrain_on(np.where(present, elevation[0], np.float32(np.nan)), part, grid, vertical_unit_m=unit_m)
