@@ -28,12 +28,16 @@ Counts = NDArray[np.float64]
 
 def held_out_counts(network: nn.Module, grounds: list[Ground], landslide: int, most: int | None = None) -> Counts:
     """Count held-out pixels by label and log-odds of landslide; see ``held_out_odds``."""
-    counts = np.zeros((2, len(EDGES) - 1))
+    return sum(window_counts(network, grounds, landslide, most), np.zeros((2, len(EDGES) - 1)))
+
+
+def window_counts(network: nn.Module, grounds: list[Ground], landslide: int, most: int | None = None,
+                  ) -> Iterator[Counts]:
+    """Count held-out pixels window by window; see ``held_out_odds``."""
     for _, label, odds in held_out_odds(network, grounds, landslide, most):
         slides, known = label == landslide, label != CLASS_NODATA
         clipped = odds.clip(EDGES[0], EDGES[-1])
-        counts += np.stack([np.histogram(clipped[where], EDGES)[0] for where in (known & ~slides, slides)])
-    return counts
+        yield np.stack([np.histogram(clipped[where], EDGES)[0] for where in (known & ~slides, slides)]).astype(float)
 
 
 def held_out_odds(network: nn.Module, grounds: list[Ground], landslide: int, most: int | None = None,
@@ -105,10 +109,15 @@ def gain(counts: dict[str, Counts], temperature: float, threshold: float) -> flo
     return float(np.mean(ious) if ious else 0) - 2 * float(np.mean(alarms) if alarms else 0)
 
 
+def called(temperature: float, threshold: float) -> NDArray[np.bool_]:
+    """Return (bins,) which log-odds a threshold calls landslide."""
+    return (EDGES[1:] + EDGES[:-1]) / 2 >= temperature * np.log(threshold / (1 - threshold))
+
+
 def scores(counts: Counts, temperature: float, threshold: float) -> dict[str, Any]:
     """Return pixel counts and the landslide class's scores; without landslides the share of false alarms alone."""
-    called = (EDGES[1:] + EDGES[:-1]) / 2 >= temperature * np.log(threshold / (1 - threshold))
-    (tn, fp), (fn, tp) = ((float(c[~called].sum()), float(c[called].sum())) for c in counts)
+    positive = called(temperature, threshold)
+    (tn, fp), (fn, tp) = ((float(c[~positive].sum()), float(c[positive].sum())) for c in counts)
     known = {"landslide_pixels": int(tp + fn), "pixels": int(counts.sum()),
              "false_alarm_share": round(fp / max(fp + tn, 1), 4)}
     if not tp + fn:

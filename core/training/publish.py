@@ -16,7 +16,7 @@ from core.nets import build
 from core.registry import MODELS, ModelCard, save_model
 from core.training.config import TrainConfig
 from core.training.crops import Crops, Pool
-from core.training.holdout import calibrate, held_out_counts, scores
+from core.training.exam import examine
 from core.training.loop import split_of, train
 from core.training.manifest import make_manifest
 from core.training.sources import load
@@ -66,8 +66,7 @@ def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, orig
                              for name, value in state.items()})
     network.eval()
     held_out = {s.name: load(s, data, split.of(s.name), classes, training=False) for s in settings.sources}
-    counts = {name: held_out_counts(network, grounds, classes.landslide) for name, grounds in held_out.items()}
-    temperature, threshold = calibrate(counts)
+    temperature, threshold, metrics = examine(network, held_out, classes)
     about: dict[str, Any] = dict(settings.card)
     card = ModelCard(
         name=settings.model, architecture=settings.architecture, arguments=settings.arguments, scheme=settings.scheme,
@@ -82,7 +81,7 @@ def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, orig
             "sources": [s.name for s in settings.sources], "generated_scenes": settings.generated_scenes,
         },
         domain=_domain(settings, data, split),
-        metrics={"held out": {name: scores(c, temperature, threshold) for name, c in counts.items()}},
+        metrics=metrics,
     )
     saved = save_model(card, state)
     logger.info("held out: %s", json.dumps(saved.metrics))

@@ -10,6 +10,7 @@ from PIL import Image
 from core.cli import main
 from core.errors import UnknownNameError
 from core.study import Study
+from core.training import exam
 
 
 @pytest.fixture
@@ -42,7 +43,8 @@ def plan(place, place_files, make_raster, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_study_is_trained_scored_and_written_down(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_study_is_trained_scored_and_written_down(plan: Path, capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
+    monkeypatch.setattr(exam, "FREE_SCENES", 1)
     call = ["study", str(plan / "small.json"), "--folder", str(plan / "runs"), "--json", str(plan / "scores.json"),
             "--page", str(plan / "results.md")]
     assert main([*call, "--data", str(plan / "data")]) == 0

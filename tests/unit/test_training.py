@@ -17,7 +17,7 @@ from core.config import SCHEMES
 from core.errors import InputError, ModelError, UnknownNameError
 from core.nets import build
 from core.terrain import aspect_deg, gradients
-from core.training import loop, publish
+from core.training import exam, loop, publish
 from core.training.augment import coarsen, colour, paste, turn
 from core.training.config import Source, TrainConfig
 from core.training.crops import Crops, Pool
@@ -241,7 +241,7 @@ def test_a_killed_run_ends_in_the_same_weights(chips: Path, tmp_path: Path) -> N
     config = small(steps=14, evaluate_every=5, mosaic=0.3, paste=0.3)
     written = asdict(config)
     (tmp_path / "tiny.json").write_text(json.dumps(written))
-    start = ("import sys, pathlib\nfrom core.training import loop\nfrom core.training.config import TrainConfig\n"
+    start = ("import sys, pathlib\nfrom core.training import exam, loop\nfrom core.training.config import TrainConfig\n"
              "loop.SAVE_EVERY = 3\nconfig, data, out = map(pathlib.Path, sys.argv[1:])\n"
              "loop.train(TrainConfig.read(config), data, out, lambda line: print(line, flush=True))\n")
 
@@ -307,6 +307,7 @@ def test_a_trained_model_lands_in_the_registry(chips: Path, tmp_path: Path, monk
     config = small(steps=2)
     (tmp_path / "tiny.json").write_text("{}")
     monkeypatch.setattr(publish.TrainConfig, "read", classmethod(lambda *_: config))
+    monkeypatch.setattr(exam, "FREE_SCENES", 1)
     card = train_model(str(tmp_path / "tiny.json"), chips, tmp_path / "runs", tmp_path / "models")
     assert card.has_weights
     assert card.metrics["held out"]["chips"]["landslide_pixels"] > 0

@@ -1,0 +1,82 @@
+"""What a card tells: intervals, coarser pixels, ground without landslides."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from core.config import CLASS_NODATA, SCHEMES
+from core.training import exam
+from core.training.exam import coarsened, examine
+from core.training.holdout import EDGES
+from core.training.loss import NOT_LANDSLIDE
+from core.training.sources import Ground
+
+BINARY = SCHEMES["binary"]
+
+
+class Bright(nn.Module):
+    """Calls landslide what is bright; a bright rim of the sky fools it where there is terrain, if it is told to."""
+
+    topography_channels = 6
+
+    def __init__(self, fooled=False):
+        super().__init__()
+        self.fooled = fooled
+
+    def forward(self, image, topography):
+        odds = image.mean(1) * 4 + (20.0 * (topography.abs().sum(1) > 0) if self.fooled else 0)
+        return torch.stack([torch.zeros_like(odds), odds], 1)
+
+
+def chip(bright, seed=0, side=96, **more):
+    image = torch.randint(20, 60, (3, side, side), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+    label = torch.zeros(side, side, dtype=torch.uint8)
+    image[:, :bright], label[:bright] = 235, 1
+    return Ground(image, label, **more)
+
+
+@pytest.fixture
+def one_scene(monkeypatch):
+    monkeypatch.setattr(exam, "FREE_SCENES", 1)
+
+
+def test_scores_come_with_intervals_and_sizes(one_scene):
+    wrong = chip(30, 9)
+    wrong.label[:60] = 1  # half of it is missed
+    chips = [chip(30, seed) for seed in range(8)] + [wrong]
+    temperature, threshold, told = examine(Bright(), {"chips": chips, "plain": [chip(0)], "scene": [chip(48, gsd_m=0.3)],
+                                                      "empty": []}, BINARY)
+    found = told["held out"]["chips"]
+    low, high = found["iou_interval"]
+    assert 0.6 < low < found["iou"] < 1 and high == 1
+    assert found["iou"] == pytest.approx(9 * 30 / (8 * 30 + 60), abs=0.01)
+    assert told["held out"]["plain"]["false_alarm_share"] == 0 and "empty" not in told["held out"]
+    assert [*told["pixel size"]["scene"]] == ["0.3 m", "0.6 m", "0.9 m", "1.2 m", "1.8 m", "2.4 m"]
+    assert 0 < told["prevalence"] < 0.5 and 0.2 <= threshold <= 0.9 and temperature > 0
+
+
+def test_a_network_that_is_fooled_by_terrain_is_told_on(one_scene):
+    told = examine(Bright(fooled=True), {"chips": [chip(30, seed) for seed in range(3)]}, BINARY)[2]
+    free = told["ground without landslides"]
+    assert free["with a DEM"]["false_alarm_share"] > 0.9 > 0.3 > free["without a DEM"]["false_alarm_share"]
+    assert free["with a DEM"]["pixels"] == free["without a DEM"]["pixels"] > 0
+    low, high = free["with a DEM"]["false_alarm_share_interval"]
+    assert low <= free["with a DEM"]["false_alarm_share"] <= high
+
+
+def test_coarser_pixels_are_means_and_labels_majorities():
+    ground = chip(9, side=12, gradients=torch.arange(8.0).reshape(2, 2, 2), gsd_m=0.5)
+    ground.label[:4, :4], ground.image[:, 11, 11] = CLASS_NODATA, 0
+    coarse = coarsened(ground, 4, BINARY.landslide)
+    assert coarse.gsd_m == 2 and coarse.image.shape == (3, 3, 3)
+    assert coarse.label.tolist() == [[CLASS_NODATA, 1, 1], [1, 1, 1], [NOT_LANDSLIDE] * 3]
+    assert torch.equal(coarse.image[0, :2, :2], torch.full((2, 2), 235, dtype=torch.uint8))
+    assert coarse.image[:, 2, 2].tolist() == [0, 0, 0]
+    assert coarse.gradients[0].tolist() == [[0, 0, 1], [0, 0, 1], [2, 2, 3]]
+    assert coarsened(ground, 1, 1) is ground
+
+
+def test_one_window_has_no_interval(one_scene):
+    told = examine(Bright(), {"chip": [chip(30)]}, BINARY)[2]
+    assert "iou_interval" not in told["held out"]["chip"] and np.isfinite(EDGES).all()
