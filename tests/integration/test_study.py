@@ -43,7 +43,7 @@ def plan(place, place_files, make_raster, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_study_is_trained_scored_and_written_down(plan: Path, capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
+def test_a_study_is_trained_scored_and_written_down(plan: Path, capsys, monkeypatch) -> None:
     monkeypatch.setattr(exam, "FREE_SCENES", 1)
     call = ["study", str(plan / "small.json"), "--folder", str(plan / "runs"), "--json", str(plan / "scores.json"),
             "--page", str(plan / "results.md")]

@@ -45,8 +45,8 @@ def test_scores_come_with_intervals_and_sizes(one_scene):
     wrong = chip(30, 9)
     wrong.label[:60] = 1  # half of it is missed
     chips = [chip(30, seed) for seed in range(8)] + [wrong]
-    temperature, threshold, told = examine(Bright(), {"chips": chips, "plain": [chip(0)], "scene": [chip(48, gsd_m=0.3)],
-                                                      "empty": []}, BINARY)
+    held_out = {"chips": chips, "plain": [chip(0)], "scene": [chip(48, gsd_m=0.3)], "empty": []}
+    temperature, threshold, told = examine(Bright(), held_out, BINARY)
     found = told["held out"]["chips"]
     low, high = found["iou_interval"]
     assert 0.6 < low < found["iou"] < 1 and high == 1
