@@ -143,6 +143,12 @@ def _add_training(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     tune.add_argument("--labels", type=Path, required=True, help="polygons of landslides: GeoPackage or GeoJSON")
     tune.add_argument("--area", type=Path, help="polygons of the area that was searched; without it only a ring around "
                       "each landslide counts as ground without")
+    tune.add_argument("--test", type=Path, help="polygons of the ground that is held out for the comparison; "
+                      "without it two blocks are chosen")
+    tune.add_argument("--bands", default="", metavar="red=1,green=2,...", help="bands that are not to be guessed")
+    tune.add_argument("--dem-unit", choices=("m", "ft"), default="m")
+    tune.add_argument("--into", type=Path, help="folder for the new model, in the place of one among the models")
+    tune.add_argument("--progress-file", type=Path, help="write progress there as JSON")
     tune.add_argument("--attribute", default="", help="the attribute that tells what a polygon is")
     tune.add_argument("--classes", default="", metavar="accepted=landslide,rejected=other",
                       help="the class for each of its values")
@@ -389,12 +395,28 @@ def _finetune(options: argparse.Namespace) -> None:
     card = fine_tune(FineTune(
         options.model, options.name or f"{options.model}_{options.labels.stem}", options.image, options.labels,
         options.dem, options.area, options.attribute, _classes(options.classes), options.mode, options.steps,
-        options.minutes, data=options.data), options.out, options.models)
+        options.minutes, data=options.data, test=options.test, bands=_bands(options.bands), dem_unit=options.dem_unit),
+        options.out, options.models, _lines(options.progress_file), into=options.into)
     print(table(card.metrics["fine-tuning"]), end="")
     gain = card.metrics["fine-tuning"][0]["scores"]["IoU"]
     if not gain["interval"] or gain["interval"][0] <= 0:
         print("note: a gain is not certain on the ground that was held out; the first model may be the better one")
     print(f"model {card.name} is in {card.folder}")
+
+
+def _lines(file: Path | None) -> Callable[[dict[str, Any]], None] | None:
+    """Return a report of the training log's lines as progress, if there is a file for it."""
+    if file is None:
+        return None
+    from core.importing import Progress  # noqa: PLC0415
+
+    report = _reporter(file, "fine-tuning")
+
+    def tell(line: dict[str, Any]) -> None:
+        report(Progress(line.get("stage", "train"), line.get("step", 1), line.get("steps", 1), "",
+                        eta_s=line.get("left_s")))
+
+    return tell
 
 
 def _classes(text: str) -> dict[str, str]:

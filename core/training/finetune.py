@@ -14,7 +14,7 @@ import re
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -32,12 +32,14 @@ from core.scene import Scene, SceneSettings
 from core.training.config import TrainConfig
 from core.training.crops import Crops, Pool
 from core.training.holdout import calibrate, held_out_counts, held_out_odds
-from core.training.labels import read_labels
+from core.training.labels import read_labels, read_on_crs
 from core.training.loop import Run, split_of
 from core.training.manifest import is_scene
 from core.training.outlined import Outlined, outlined
+from core.training.pictures import draw_changes
 from core.training.publish import RECIPES
 from core.training.sources import Ground, generated, load
+from core.training.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,6 +61,7 @@ CALIBRATED_ON = 60
 CHIPS_LOOKED_AT = 80
 """Held-out windows of each source of the model's own training."""
 SAVE_EVERY = 20
+LOG_EVERY = 5
 BATCH = 6
 """Crops a step: the same time gives twice the steps of a batch of 12."""
 SCORES = {"IoU": ("landslide", "iou"), "F1": ("landslide", "f1"), "precision": ("landslide", "precision"),
@@ -87,6 +90,9 @@ class FineTune:
         data: Folder of the model's own training data, for replay and for what was forgotten; None: generated scenes.
         kept: Share of the new weights in the mean of new and old.
         seed: Of everything random.
+        test: Polygons of the ground that is held out for the comparison; without it, two of eight blocks are chosen.
+        bands: 1-based band of "red", "green" and "blue", where they are not to be guessed.
+        dem_unit: Of elevation.
     """
 
     model: str
@@ -105,6 +111,9 @@ class FineTune:
     data: Path | None = None
     kept: float = 0.7
     seed: int = 1
+    test: Path | None = None
+    bands: tuple[tuple[str, int], ...] = ()
+    dem_unit: Literal["m", "ft"] = "m"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done."""
@@ -120,7 +129,8 @@ class FineTune:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; files by their names alone."""
-        return {key: value.name if isinstance(value, Path) else value for key, value in asdict(self).items()}
+        plain = {key: value.name if isinstance(value, Path) else value for key, value in asdict(self).items()}
+        return plain | {"bands": dict(self.bands)}
 
 
 @dataclass(frozen=True)
@@ -137,7 +147,7 @@ class Elsewhere:
 
 
 def fine_tune(settings: FineTune, runs: Path, models: Path | None = None,
-              report: Callable[[dict[str, Any]], None] | None = None) -> ModelCard:
+              report: Callable[[dict[str, Any]], None] | None = None, *, into: Path | None = None) -> ModelCard:
     """Fine-tune a model, compare it with the one it comes from, and put it into the registry under its own name.
 
     A call with the same settings goes on from the last checkpoint, with the same result to the bit.
@@ -147,7 +157,9 @@ def fine_tune(settings: FineTune, runs: Path, models: Path | None = None,
         runs: Folder of runs. The run's own has the new model's name: ``settings.json``, ``log.jsonl``, checkpoints, and
             at the end ``scores.json`` and ``scores.md``.
         models: Folder of models; the project's own if left out.
-        report: Told each line of the log; it may raise to stop.
+        report: Told each line of the log, and ``{"stage": "compare"}`` when training is over; it may raise to stop.
+        into: Folder of the new model, in the place of one among the models: nobody may want to keep it. Then the run's
+            folder also has ``curve.jsonl``, how good the model is on ground that it is trained on, and ``pictures/``.
 
     Raises:
         InputError: The outlines cannot be used, or the run's folder belongs to other settings.
@@ -156,7 +168,8 @@ def fine_tune(settings: FineTune, runs: Path, models: Path | None = None,
     """
     folder, out = models or MODELS, runs / settings.name
     card = find_model(settings.model, folder)
-    if (folder / settings.name).exists():
+    target = into or folder / settings.name
+    if target.exists():
         raise StorageError(f"model {settings.name}", got="a model of that name", expected="a new name",
                            remedy="Give another --name; a model is never overwritten.")
     network = load_network(card)
@@ -171,13 +184,18 @@ def fine_tune(settings: FineTune, runs: Path, models: Path | None = None,
     pools = [pool for pool in pools if pool.grounds]
 
     def run(steps: int) -> Run:
-        return Run(_config(settings, card, steps), out, lambda: _begin(load_network(card), settings.mode), SAVE_EVERY)
+        return Run(_config(settings, card, steps), out, lambda: _begin(load_network(card), settings.mode), SAVE_EVERY,
+                   LOG_EVERY)
 
     def crops(steps: int) -> Crops:
         return Crops(_config(settings, card, steps), pools, card.classes.landslide)
 
     steps = _steps(settings, card, out, lambda: _step_s(run(1000), crops(1000)))
-    new = run(steps).to_the_end(lambda: (crops(steps), {}), report)
+    tell = report or (lambda _: None)
+    going = run(steps)
+    watched = Watch(going, ground.landslides, out / "curve.jsonl", tell) if into else tell
+    new = going.to_the_end(lambda: (crops(steps), {}), watched)
+    tell({"stage": "compare"})
     state = _mean(network.state_dict(), new, settings.kept)
     tests = {settings.image.stem: (ground.held_out, ground.blocks)} | {
         name: (grounds, [f"{name} {number}" for number in range(len(grounds))])
@@ -186,20 +204,22 @@ def fine_tune(settings: FineTune, runs: Path, models: Path | None = None,
     tuned.load_state_dict(state)
     counts = held_out_counts(tuned.eval(), ground.landslides + ground.others, card.classes.landslide, CALIBRATED_ON)
     temperature, threshold = calibrate({"trained on": counts})
-    after = replace(_card(settings, card, folder, ground, steps), temperature=temperature, threshold=threshold)
+    after = replace(_card(settings, card, target, ground, steps), temperature=temperature, threshold=threshold)
     rows = _compared(card, network, after, tuned, tests)
     write_json(out / "scores.json", {"ground": rows})
     write_atomic(out / "scores.md", table(rows).encode())
+    if into:
+        draw_changes(out / "pictures", ground.held_out, [(network, card), (tuned, after)])
     held_out = {row["ground"]: {name.lower(): each["after"] for name, each in row["scores"].items()} for row in rows}
     return save_model(replace(after, metrics={"held out": held_out, "fine-tuning": rows}), state)
 
 
 def _ground(settings: FineTune, card: ModelCard) -> Outlined:
     dem = settings.dem if "dem" in card.trained_topography else None
-    with Scene(SceneSettings(settings.image, dem)) as scene:
+    with Scene(SceneSettings(settings.image, dem, bands=settings.bands, dem_unit=settings.dem_unit)) as scene:
         labels = read_labels(settings.labels, scene.grid.crs, attribute=settings.attribute, classes=settings.classes,
                              mapped=settings.area)
-        return outlined(scene, labels, card.classes)
+        return outlined(scene, labels, card.classes, read_on_crs(settings.test, scene.grid.crs))
 
 
 def _elsewhere(settings: FineTune, card: ModelCard, out: Path) -> Elsewhere:
@@ -316,11 +336,11 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _card(settings: FineTune, card: ModelCard, folder: Path, ground: Outlined, steps: int) -> ModelCard:
+def _card(settings: FineTune, card: ModelCard, target: Path, ground: Outlined, steps: int) -> ModelCard:
     low, high = card.gsd_range_m
     replayed = "generated scenes" if settings.data is None else "chips of its training"
     return replace(
-        card, name=settings.name, folder=folder / settings.name,
+        card, name=settings.name, folder=target,
         title=f"{card.title}; fine-tuned: {settings.image.stem}",
         summary=f"{card.name}, fine-tuned on {ground.counts['trained']} landslides of {settings.image.name}. "
                 f"{card.summary}",

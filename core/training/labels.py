@@ -85,11 +85,22 @@ def read_labels(path: Path, crs: CRS, *, attribute: str = "", classes: Mapping[s
                          remedy="Check the attribute's name, and give a class for each of its values.")
     names = ({0: ground} if ground else {}) | dict(enumerate(dict.fromkeys(meant.values()), start=1))
     numbers = {name: number for number, name in names.items()}
-    area, area_crs = read_area(mapped) if mapped else (None, crs)
     return OutlineLabels(
         crs, _moved(np.array([shape for shape, _ in found], object), own, crs),
         np.array([numbers[meant[value]] if value in meant else CLASS_NODATA for value in said], np.uint8),
-        names, None if area is None else _moved(np.array([area], object), area_crs, crs)[0])
+        names, read_on_crs(mapped, crs))
+
+
+def read_on_crs(path: Path | None, crs: CRS) -> shapely.Geometry | None:
+    """Return a file's polygons as one area in another CRS; None without a file.
+
+    Raises:
+        InputError: The file cannot be used.
+    """
+    if path is None:
+        return None
+    area, own = read_area(path)
+    return _moved(np.array([area], object), own, crs)[0]
 
 
 def _moved(shapes: NDArray[np.object_], source: CRS, target: CRS) -> NDArray[np.object_]:

@@ -118,10 +118,13 @@ class Run:
         out: The run's folder.
         begin: Gives the network to start from, in training mode; called when the seed is set.
         save_every: Steps between two checkpoints; ``SAVE_EVERY`` if left out.
+        log_every: Steps between two lines of the log; ``LOG_EVERY`` if left out.
     """
 
-    def __init__(self, config: TrainConfig, out: Path, begin: Callable[[], Network], save_every: int = 0) -> None:
+    def __init__(self, config: TrainConfig, out: Path, begin: Callable[[], Network], save_every: int = 0,
+                 log_every: int = 0) -> None:
         self.config, self.out, self.save_every = config, out, save_every or SAVE_EVERY
+        self.log_every = log_every or LOG_EVERY
         self.landslide = scheme(config.scheme).landslide
         torch.manual_seed(config.seed)
         self.network = begin()
@@ -162,7 +165,7 @@ class Run:
             started, first = time.monotonic(), self.step
             for batch in loader:
                 self.learn(*batch)
-                if self.step % LOG_EVERY == 0:
+                if self.step % self.log_every == 0:
                     speed = (self.step - first) * config.batch / (time.monotonic() - started)
                     tell(self.figures() | {"samples_per_s": round(speed, 2),
                                           "left_s": round((config.steps - self.step) * config.batch / speed)})

@@ -69,13 +69,15 @@ class Outlined:
     gsd_m: float
 
 
-def outlined(scene: Scene, labels: OutlineLabels, scheme: ClassScheme) -> Outlined:
+def outlined(scene: Scene, labels: OutlineLabels, scheme: ClassScheme,
+             test: shapely.Geometry | None = None) -> Outlined:
     """Divide an image's outlined ground and read both sides.
 
     Args:
         scene: The image, with a DEM where the network is to have one.
         labels: In the image's CRS; without a mapped area only a ring around the polygons is known ground.
         scheme: Of the network.
+        test: Ground to hold out, in the image's CRS, in the place of two blocks that are chosen.
 
     Raises:
         InputError: Too few landslides lie on the image, or none is left on one of the sides.
@@ -88,9 +90,9 @@ def outlined(scene: Scene, labels: OutlineLabels, scheme: ClassScheme) -> Outlin
                          remedy="Outline more landslides on this image, and check that the outlines' CRS is right.")
     mapped = shapely.intersection(_known(labels), outline)
     pixel = float(np.sqrt(abs(scene.grid.transform.determinant)))
+    pairs = combinations(_blocks(mapped, slides), HELD) if test is None else [(test,)]
     held, out, closed = max(
-        (_closed(pair, labels.shapes, GAP_M / scene.grid.gsd_m * pixel)
-         for pair in combinations(_blocks(mapped, slides), HELD)),
+        (_closed(pair, labels.shapes, GAP_M / scene.grid.gsd_m * pixel) for pair in pairs),
         key=lambda sides: _counted(slides, sides[0], sides[2])["trained"])
     sides = [replace(labels, mapped=part)
              for part in (shapely.difference(mapped, closed), shapely.intersection(mapped, held))]
@@ -109,7 +111,7 @@ def outlined(scene: Scene, labels: OutlineLabels, scheme: ClassScheme) -> Outlin
     return found
 
 
-def _closed(cells: tuple[shapely.Polygon, ...], shapes: NDArray[np.object_], gap: float) -> list[shapely.Geometry]:
+def _closed(cells: tuple[shapely.Geometry, ...], shapes: NDArray[np.object_], gap: float) -> list[shapely.Geometry]:
     """Return what is held out, the same with all of the polygons that reach into it, and that with the gap."""
     held = shapely.union_all(cells)
     out = shapely.union_all([held, *shapes[shapely.intersects(shapes, held)]])

@@ -1,0 +1,133 @@
+"""The fine-tunings of a project: how far each is, what it changed, keeping its model, throwing it away."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError, StorageError
+from core.files import read_json, write_json
+from core.jobs import Job, jobs
+from core.jobs import remove as remove_job
+from core.project import Project
+from core.registry import MODELS, ModelCard, read_card
+from core.tuning.request import FOLDER, RECORD
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """One fine-tuning.
+
+    Attributes:
+        folder: Where it is.
+        about: What was asked for.
+        job: The job that does it; None where it was removed from the list.
+    """
+
+    folder: Path
+    about: Mapping[str, Any]
+    job: Job | None
+
+    @property
+    def id(self) -> str:
+        """Name of its folder."""
+        return self.folder.name
+
+    @property
+    def kept(self) -> str:
+        """Name under which its model was kept; "" where it was not."""
+        return str(self.about.get("kept", ""))
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The comparison, ground by ground, the test ground first; empty until it is there."""
+        with contextlib.suppress(InputError):
+            return list(read_json(self.folder / "run" / "scores.json")["ground"])
+        return []
+
+    @property
+    def curve(self) -> list[dict[str, Any]]:
+        """Step, loss and, now and then, IoU on trained ground; of a step that was repeated, the last."""
+        with contextlib.suppress(OSError, ValueError):
+            lines = (self.folder / "run" / "curve.jsonl").read_text().splitlines()
+            found = {line["step"]: line for line in map(json.loads, lines)}
+            return [found[step] for step in sorted(found)]
+        return []
+
+    @property
+    def pictures(self) -> list[Path]:
+        """Image, before and after, side by side."""
+        return sorted((self.folder / "run" / "pictures").glob("*.webp"), key=lambda path: int(path.stem))
+
+    @property
+    def card(self) -> ModelCard | None:
+        """The new model's card; None until it is there."""
+        return read_card(self.folder / "model") if (self.folder / "model" / "card.json").is_file() else None
+
+
+def tunings(project: Project) -> list[Tuning]:
+    """Return a project's fine-tunings, newest first; a damaged one is left out."""
+    known = {job.id: job for job in jobs(project.folder / "jobs") if job.kind == "finetune"}
+    found = []
+    for file in sorted((project.folder / FOLDER).glob(f"*/{RECORD}"), reverse=True):
+        with contextlib.suppress(InputError):
+            about = read_json(file)
+            found.append(Tuning(file.parent, about, known.get(str(about.get("job", "")))))
+    return found
+
+
+def keep(tuning: Tuning, name: str, models: Path | None, title: str = "") -> ModelCard:
+    """Put a fine-tuned model into the registry.
+
+    Args:
+        tuning: One that is finished.
+        name: Of the new model; it must not be there yet.
+        models: Folder of models, unless it is the program's own.
+        title: For people; the card's own if left out.
+
+    Raises:
+        InputError: The name is none, or the model is not there.
+        StorageError: There is a model of that name, or no room.
+    """
+    card, target = tuning.card, (models or MODELS) / name
+    if not NAME.fullmatch(name):
+        raise InputError("name of the model", got=repr(name), expected="letters, digits, _ . and -",
+                         remedy="Choose another name.")
+    if card is None:
+        raise InputError("fine-tuned model", got="none", expected="a fine-tuning that is finished",
+                         remedy="Wait for its end, or let it go on.")
+    if target.exists():
+        raise StorageError(f"model {name}", got="a model of that name", expected="a new name",
+                           remedy="Choose another name; a model is never overwritten.")
+    aside = target.with_name(f".{name}.part")
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.copytree(tuning.folder / "model", aside)
+        kept = replace(card, name=name, title=title.strip() or card.title, folder=target)
+        write_json(aside / "card.json", kept.as_dict())
+        aside.rename(target)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise StorageError(f"model {name}", got=error.strerror or "an error", expected="room in the folder of models",
+                           remedy="Free some space and try again.") from error
+    write_json(tuning.folder / RECORD, dict(tuning.about) | {"kept": name})
+    return kept
+
+
+def remove(tuning: Tuning) -> None:
+    """Throw a fine-tuning away, with its job; a model that was kept stays.
+
+    Raises:
+        InputError: It has not ended.
+    """
+    if tuning.job:
+        remove_job(tuning.job)
+    shutil.rmtree(tuning.folder, ignore_errors=True)
