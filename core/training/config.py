@@ -61,6 +61,7 @@ class TrainConfig:
         arguments: The network's own arguments.
         encoder_weights: What the encoder starts from: ``imagenet`` (the weights that come with Scarp, for
             ``efficientnet_lite0``), ``none`` (chance), or a file of ``scarp convert-weights`` in the data folder.
+        start: A model of the registry whose weights are taken over wherever name and shape agree.
         scheme: Class scheme. A source that knows landslides alone trains the other classes by their summed probability.
         sources: Labelled ground.
         generated_scenes: Scenes of the landscape generator added as ground with a DEM.
@@ -94,6 +95,7 @@ class TrainConfig:
     architecture: str
     arguments: dict[str, Any] = field(default_factory=dict)
     encoder_weights: str = "imagenet"
+    start: str = ""
     scheme: str = "binary"
     sources: tuple[Source, ...] = ()
     generated_scenes: int = 0

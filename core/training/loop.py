@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from core.config import scheme
 from core.errors import ModelError
 from core.nets import build
+from core.registry import find_model, load_network
 from core.training.crops import Crops, Pool
 from core.training.holdout import calibrate, gain, held_out_counts, scores
 from core.training.loss import cross_entropy_dice
@@ -71,7 +72,7 @@ def rate(step: int, config: TrainConfig) -> float:
 
 
 def train(config: TrainConfig, data: Path, out: Path, report: Callable[[dict[str, Any]], None] | None = None,
-          ) -> dict[str, Tensor]:
+          models: Path | None = None) -> dict[str, Tensor]:
     """Train and return the weights worth keeping; a second call goes on from the last checkpoint.
 
     Args:
@@ -81,12 +82,13 @@ def train(config: TrainConfig, data: Path, out: Path, report: Callable[[dict[str
             held-out ground), and checkpoints of ours: ``last.pt``, ``best.pt`` where the configuration looks, and
             ``level.pt``, from which a run with the schedule ``trapezoid`` can be made longer.
         report: Told each line of the log; it may raise to stop.
+        models: Folder of the model that the configuration starts from; the project's own if left out.
 
     Raises:
         ModelError: The loss is not a number; the batch that caused it is saved beside the log.
     """
     out.mkdir(parents=True, exist_ok=True)
-    run = Run(config, out, lambda: _begin(config, data))
+    run = Run(config, out, lambda: _begin(config, data, models))
     return run.to_the_end(lambda: _ground(config, data, split_of(config, data, out)), report)
 
 
@@ -262,10 +264,15 @@ def _optimiser(config: TrainConfig, network: Network) -> torch.optim.Optimizer:
     ], weight_decay=config.weight_decay)
 
 
-def _begin(config: TrainConfig, data: Path) -> Network:
-    """Return the untrained network with the encoder weights that the configuration names."""
+def _begin(config: TrainConfig, data: Path, models: Path | None) -> Network:
+    """Return the network with the weights that the configuration names."""
     network = build(config.architecture, len(scheme(config.scheme).names), **config.arguments)
-    if config.encoder_weights == "imagenet":
+    if config.start:
+        own = network.state_dict()
+        theirs = load_network(find_model(config.start, models)).state_dict()
+        network.load_state_dict(own | {name: value for name, value in theirs.items()
+                                       if name in own and own[name].shape == value.shape})
+    elif config.encoder_weights == "imagenet":
         network.load_imagenet()
     elif config.encoder_weights != "none":
         network.load_encoder(data / config.encoder_weights)

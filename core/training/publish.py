@@ -13,7 +13,7 @@ from core import domain
 from core.config import scheme
 from core.errors import unknown_name
 from core.nets import build
-from core.registry import MODELS, ModelCard, save_model
+from core.registry import MODELS, ModelCard, find_model, save_model
 from core.training.config import TrainConfig
 from core.training.crops import Crops, Pool
 from core.training.exam import examine
@@ -58,7 +58,7 @@ def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, orig
         origin: What the card says about where the model comes from.
     """
     out = runs / settings.model
-    state = train(settings, data, out)
+    state = train(settings, data, out, models=models)
     split = split_of(settings, data, out)
     classes = scheme(settings.scheme)
     network = build(settings.architecture, len(classes.names), **settings.arguments)
@@ -77,6 +77,8 @@ def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, orig
         training=origin | {
             "recipe_sha256": settings.sha256, "split_sha256": split.sha256,
             "data_sha256": make_manifest(settings, data).sha256,
+            **({"start": settings.start, "start_sha256": find_model(settings.start, models).sha256} if settings.start
+               else {}),
             "steps": settings.steps, "crops": settings.steps * settings.batch, "crop_px": settings.crop_px,
             "sources": [s.name for s in settings.sources], "generated_scenes": settings.generated_scenes,
         },

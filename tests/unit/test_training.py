@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from core.config import SCHEMES
 from core.errors import InputError, ModelError, UnknownNameError
 from core.nets import build
+from core.registry import ModelCard, save_model
 from core.terrain import aspect_deg, gradients
 from core.training import exam, loop, publish
 from core.training.augment import coarsen, colour, paste, turn
@@ -294,6 +295,17 @@ def test_the_encoder_starts_from_the_weights_that_are_named(chips: Path, tmp_pat
         train(replace(settings, encoder_weights="none.safetensors"), chips, tmp_path / "other")
     with pytest.raises(ModelError, match="convert-weights"):
         train(replace(settings, arguments={}, encoder_weights="imagenet"), chips, tmp_path / "another")
+
+
+def test_a_run_starts_from_another_models_weights_where_they_fit(chips: Path, tmp_path: Path) -> None:
+    given = build("rae_d", 2, encoder="efficientnet_lite0")
+    save_model(ModelCard("given", "Given", "rae_d", "binary", (0.3, 1.0), {"encoder": "efficientnet_lite0"},
+                         folder=tmp_path / "models" / "given"), given.state_dict())
+    settings = small(steps=1, learning_rate=0.0, weight_decay=0.0, start="given", scheme="paper", ema=0.0)
+    state = train(settings, chips, tmp_path / "run", models=tmp_path / "models")
+    for name, value in given.named_parameters():
+        same = state[name].shape == value.shape and torch.equal(state[name], value.detach().half().float())
+        assert same == (not name.startswith("decoder.classify.")), name
 
 
 def test_a_loss_that_is_not_a_number_stops_with_its_batch(chips: Path, tmp_path: Path, monkeypatch) -> None:
