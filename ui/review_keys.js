@@ -10,16 +10,25 @@ const PATIENCE_MS = 4000;
 
 let waiting = null; // a key that came while the last one was at work; only the last of them counts
 let busy = 0;
+let owner; // a new place of this component is there before the old one goes
+let before;
+
+const shown = () => {
+  const chips = document.querySelector('.review-chips');
+  return chips ? `${chips.dataset.detection} ${chips.dataset.version}` : '';
+};
 
 function press(key) {
   if (busy && Date.now() - busy < PATIENCE_MS) {
-    if (CLICK[key] === 'next' || CLICK[key] === 'previous') waiting = key; // never a verdict on what is not seen yet
+    const step = CLICK[key] === 'next' || CLICK[key] === 'previous';
+    if (step || shown() !== before) waiting = key; // never a verdict on what is not seen yet
     return;
   }
   const target = key in CERTAINTY ? document.querySelectorAll('.st-key-review-certainty button')[CERTAINTY[key]]
     : document.querySelector(`.st-key-act-${CLICK[key]} button`);
   if (!target || target.disabled) return;
   busy = Date.now();
+  before = shown();
   target.click();
 }
 
@@ -46,8 +55,9 @@ function onKey(event) {
   event.stopImmediatePropagation();
 }
 
-export default function ({ data, setStateValue }) {
+export default function ({ parentElement, data, setStateValue }) {
   busy = 0;
+  owner = parentElement;
   if (waiting) {
     const next = waiting;
     waiting = null;
@@ -58,5 +68,7 @@ export default function ({ data, setStateValue }) {
     else if (localStorage.getItem(NAME)) setStateValue('name', localStorage.getItem(NAME));
   } catch { /* storage is forbidden: the name is asked for again */ }
   window.addEventListener('keydown', onKey, true);
-  return () => window.removeEventListener('keydown', onKey, true);
+  return () => {
+    if (owner === parentElement) window.removeEventListener('keydown', onKey, true);
+  };
 }

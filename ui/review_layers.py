@@ -14,6 +14,7 @@ import streamlit as st
 
 from core.config import SCHEMES
 from core.files import write_atomic
+from core.project import Project, Run
 from core.tiles import shapes_url
 from core.tokens import signer
 from ui.layers import map_layers
@@ -28,18 +29,23 @@ COLOURS = {"unreviewed": OPEN, "accepted": YES, "edited": YES, "drawn": YES, "re
 _LEGEND = {"classes": [{"name": "not reviewed", "colour": OPEN}, {"name": "landslide", "colour": YES},
                        {"name": "no landslide", "colour": NO}]}
 _KEPT_S = 3600
+_FRESH_S = 20
 
 
 def review_layers(look: Review) -> list[dict[str, Any]]:
     """Return all layers, top first."""
-    layers = [layer for layer in map_layers(look.project, look.run) if layer["slot"] != "outlines"]
-    for layer in layers:
-        if layer["slot"] == "classes":
-            layer["visible"] = False
+    layers = _ground(repr(look.project), look.run.id, look.project, look.run)
     outlines = {"kind": "outlines", "slot": "outlines", "id": "review", "group": "Review", "title": "Detections",
                 "url": shapes_url(signer(projects_root()), _file(look)), "visible": True, "opacity": 1.0,
                 "legend": _LEGEND, "detail": 0.0}
     return [*photo_layer(look), outlines, *layers]
+
+
+@st.cache_data(ttl=_FRESH_S, max_entries=16, show_spinner=False)
+def _ground(project: str, run: str, _project: Project, _run: Run) -> list[dict[str, Any]]:
+    """Return the layers that no decision changes; they are looked at again every few seconds."""
+    return [layer | ({"visible": False} if layer["slot"] == "classes" else {})
+            for layer in map_layers(_project, _run) if layer["slot"] != "outlines"]
 
 
 def colours_of(look: Review) -> dict[str, str]:

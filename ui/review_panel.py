@@ -199,9 +199,11 @@ def _attributes(look: Review, row: pd.Series) -> None:
                 else:
                     st.text_area("Note", row["note"], height=68, max_chars=4000, **on)
     photos(look, row)
-    with st.expander("All attributes and history", icon=":material/history:"):
-        html.facts(facts_of(row))
-        _history(look, row)
+    more = st.expander("All attributes and history", icon=":material/history:", key="review-more", on_change="rerun")
+    if more.open:
+        with more:
+            html.facts(facts_of(row))
+            _history(look, row)
 
 
 def _history(look: Review, row: pd.Series) -> None:
