@@ -510,8 +510,8 @@ def _change(options: argparse.Namespace) -> None:
         raise InputError("images", got="one of them", expected="both or neither",
                          remedy="Give --before-image and --after-image.")
     report = _reporter(options.progress_file, "comparison")
-    words = {"register": "Laying the images on each other", "compare": "Comparing the maps",
-             "outline": "Comparing the landslides"}
+    words = {"register": "Laying the images on each other", "pixels": "Comparing the maps",
+             "objects": "Comparing the landslides"}
     dates = [dated(getattr(options, side), each["title"]) for side, each in zip(sides, given, strict=True)]
     record = compare_dates(
         ChangeSettings(dates[0], dates[1], (images[0], images[1]) if images else None,

@@ -9,7 +9,7 @@ import streamlit as st
 from ui import html
 
 FORMAT = "picture-format"
-_ACCENT = {"light": ("#eef4f3", "#0c7473"), "dark": ("#1a2628", "#45b3aa")}
+_ACCENT = {"light": ("#eef4f3", "#0c7473"), "dark": ("#1a2628", "#2b9088")}
 
 
 def picture_format() -> None:

@@ -35,7 +35,7 @@ RECORD, MAP, OBJECTS = "change.json", "transitions.tif", "change.gpkg"
 WORK = ".scarp-unfinished"
 
 Report = Callable[[str, float], None]
-"""Told what is done (``register``, ``compare``, ``outline``) and the share of it; what it raises stops the work."""
+"""Told what is done (``register``, ``pixels``, ``objects``) and the share of it; what it raises stops the work."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _compared(settings: ChangeSettings, work: Path, report: Report) -> dict[str,
     shift = measure_shift(*settings.images, *settings.bands) if settings.images else None
     corrected = settings.correct and shift is not None and shift.certain and shift.length_px >= WARN_PX
     with Both(settings.before, settings.after, shift if corrected and shift else NO_SHIFT) as both:
-        areas = transitions(both, work / MAP, lambda share: report("compare", share))
+        areas = transitions(both, work / MAP, lambda share: report("pixels", share))
         k = len(both.scheme.names)
         if not areas[:k, :k].any():
             raise InputError("two dates", got="no ground that both of them observed", expected="maps of one place",
@@ -113,7 +113,7 @@ def _compared(settings: ChangeSettings, work: Path, report: Report) -> dict[str,
         wanted = ObjectSettings(tolerance_m, settings.min_area_m2)
         crs = both.grid.crs
         sides = [_polygons(each, crs, settings.min_area_m2) for each in (settings.before, settings.after)]
-        found = sorted(changes(both, sides[0], sides[1], wanted, lambda share: report("outline", share)), key=_order)
+        found = sorted(changes(both, sides[0], sides[1], wanted, lambda share: report("objects", share)), key=_order)
         _write_objects(work / OBJECTS, found, crs)
         classes = both.scheme
     return {
