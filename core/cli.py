@@ -411,6 +411,7 @@ def _lines(file: Path | None) -> Callable[[dict[str, Any]], None] | None:
     from core.importing import Progress  # noqa: PLC0415
 
     report = _reporter(file, "fine-tuning")
+    report(Progress("ground", 0, 1, "reading the ground, making scenes to practise on"))
 
     def tell(line: dict[str, Any]) -> None:
         report(Progress(line.get("stage", "train"), line.get("step", 1), line.get("steps", 1), "",

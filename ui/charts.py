@@ -55,16 +55,17 @@ def ground(found: GroundShares, axis: str, unit: str) -> go.Figure:
     figure.update_layout(bargap=0.25, bargroupgap=0, barmode="group")
     figure.update_yaxes(tickformat=".0%", nticks=5)
     figure.update_xaxes(type="category", tickangle=-45 if len(names) > 7 else 0)
-    return _framed(figure, axis, "")
+    return framed(figure, axis, "")
 
 
 def _logarithmic(figure: go.Figure, vertical: str) -> go.Figure:
     figure.update_xaxes(type="log", dtick=1, exponentformat="power")
     figure.update_yaxes(type="log", dtick=1, exponentformat="power")
-    return _framed(figure, _AREA, vertical)
+    return framed(figure, _AREA, vertical)
 
 
-def _framed(figure: go.Figure, horizontal: str, vertical: str) -> go.Figure:
+def framed(figure: go.Figure, horizontal: str, vertical: str) -> go.Figure:
+    """Return a figure in the look of all, with names of its axes."""
     figure.update_layout(
         height=_HEIGHT, margin={"l": 8, "r": 8, "t": 26, "b": 8}, font={"size": 11}, hoverlabel={"font": {"size": 12}},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11}}, dragmode=False)

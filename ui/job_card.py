@@ -20,7 +20,8 @@ STATES: dict[State, tuple[str, str, Literal["gray", "primary", "green", "red", "
     State.CANCELLED: ("Cancelled", ":material/cancel:", "gray"),
     State.LOST: ("Interrupted", ":material/power_off:", "orange"),
 }
-STAGES = {"prepare": "Preparing", "predict": "Searching", "write": "Writing maps", "outline": "Drawing outlines"}
+STAGES = {"prepare": "Preparing", "predict": "Searching", "write": "Writing maps", "outline": "Drawing outlines",
+          "ground": "Reading the ground", "train": "Learning", "compare": "Comparing with the first model"}
 
 
 @st.fragment(run_every=1.0)
@@ -96,7 +97,7 @@ def _stage(job: Job) -> str:
     if job.state is State.STOPPING:
         return "Stopping ..."
     name = STAGES.get(job.progress.stage, "Starting")
-    return f"{name} · {job.progress.share:.0%}" if job.progress.stage == "predict" else name
+    return f"{name} · {job.progress.share:.0%}" if job.progress.stage in ("predict", "train") else name
 
 
 def _speed(job: Job) -> str:
