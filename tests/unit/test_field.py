@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import zipfile
 from contextlib import closing
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 from xml.etree import ElementTree
 
@@ -17,12 +17,28 @@ import pandas as pd
 import pytest
 import rasterio
 import shapely
+from rasterio.crs import CRS
 from shapely.geometry import MultiPolygon, Polygon, box
 
 from core.errors import InputError
-from core.field import apply, conflicts, difference, read_edited, tile, write_package, write_tile
+from core.export import write_outlines
+from core.field import (
+    apply,
+    conflicts,
+    difference,
+    give_out,
+    outings,
+    read_edited,
+    take,
+    tile,
+    write_package,
+    write_tile,
+)
+from core.files import write_json
 from core.inventory import FIELDS, as_records, check, write_inventory
 from core.measure import Measured
+from core.project import add_layer, create
+from core.review import Ledger, reject
 
 UTM = "EPSG:32648"
 X, Y = 388000.0, 3676000.0
@@ -277,3 +293,83 @@ def test_a_tile_is_what_the_map_shows(make_raster, tmp_path, monkeypatch):
     with rasterio.open(tmp_path / "small.tif") as small:
         assert small.shape == (175, 225) and small.bounds == (X, Y - 700, X + 900, Y)
         assert abs(small.read(1)[100, 200].astype(int) - 200) < 3
+
+
+@pytest.fixture
+def outing(make_raster, tmp_path):
+    """Return a project with four detections, and a package of them; one was rejected before."""
+    project = create(tmp_path / "valley", "Valley")
+    path = project.folder / "layers" / "image.tif"
+    shutil.copy(make_raster("image.tif", shape=(200, 900), gsd=0.5, origin=(X - 20, Y + 80)), path)
+    project = add_layer(project, "image", path, "Image", "2017-08-09")
+    run = project.folder / "runs" / "first"
+    run.mkdir()
+    shapes = [box(X + 80 * i, Y, X + 80 * i + 30 - i, Y + 20) for i in range(4)]
+    measured = Measured(100.0, 40.0, 10.0, 10.0, "shape", None, None, None, None, None, None, 0.0, .8, .9, 103.8, 33.2)
+    write_outlines(run / "landslides.gpkg", [(each, replace(measured, area_m2=each.area)) for each in shapes],
+                   CRS.from_epsg(32648), model="m")
+    write_json(run / "run.json", {"finished": "2026-01-01T00:00:00+00:00", "model": {"name": "m"}})
+    ledger = Ledger(project)
+    ledger.take(project.runs()[0])
+    names = ledger.detections(run="first")["id"].tolist()
+    ledger.apply(reject(names[3], 1, "road"), "Ana")
+    return ledger, give_out(project, "first", "North side", project.of("image")[0])
+
+
+def unpacked(outing, edit=lambda frame: frame):
+    with zipfile.ZipFile(outing.package) as archive:
+        archive.extract("landslides.gpkg", outing.folder)
+    return pandas_copy(outing.folder / "landslides.gpkg", outing.folder / "edited.gpkg", edit)
+
+
+def test_an_outing_comes_back_unchanged(outing):
+    ledger, out = outing
+    assert [each.id for each in outings(ledger.project)] == [out.id] and out.title == "North side"
+    diff = out.difference(unpacked(out))
+    assert diff.changes == () and diff.unchanged == 3
+    assert take(ledger, out, diff, "Ana", lambda _: {}) == (0, 0)
+
+
+def test_what_was_changed_in_the_field_is_taken_with_its_history(outing):
+    ledger, out = outing
+
+    def edit(frame):
+        frame.loc[0, "geometry"] = shapely.affinity.translate(frame.geometry[0], 5, 0)
+        frame.loc[1, ["type", "scale", "trigger", "note"]] = ["debris flow", 5000, "rainfall", "fresh"]
+        frame.loc[1, "event_date"] = pd.Timestamp("2017-08-08")
+        row = geopandas.GeoDataFrame({"id": [None], "certainty": ["certain"]},
+                                     geometry=[box(X + 350, Y, X + 360, Y + 10)], crs=frame.crs)
+        return pd.concat([frame.drop(index=2), row], ignore_index=True)
+
+    names = out.given()["id"].tolist()
+    diff = out.difference(unpacked(out, edit))
+    assert take(ledger, out, diff, "Ben", lambda place: {"area_m2": 1.0}) == (4, 0)
+    now = ledger.detections(run="first").set_index("id")
+    assert now.loc[names[:3], "status"].tolist() == ["edited", "unreviewed", "rejected"]
+    second = now.loc[names[1]]
+    assert (second["type"], second["scale"], second["trigger"], second["note"], second["event_date"]) == (
+        "debris flow", 5000, "rainfall", "fresh", "2017-08-08")
+    moved = geopandas.GeoSeries([now.geometry[names[0]]], crs=4326).to_crs(UTM)
+    assert moved.total_bounds[0] == pytest.approx(X + 5, abs=0.02) and now.loc[names[0], "area_m2"] == 1
+    drawn = now[now["status"] == "drawn"]
+    assert len(drawn) == 1 and drawn["certainty"].tolist() == ["certain"] and len(now) == 5
+    history = ledger.history(names[0])
+    assert history["action"].tolist() == ["take", "import"] and history["who"].tolist()[1] == "Ben"
+
+
+def test_what_was_changed_here_meanwhile_is_a_conflict_of_the_ledger(outing):
+    ledger, out = outing
+    names = out.given()["id"].tolist()
+    ledger.apply(reject(names[0], 1, "quarry"), "Ana")
+    diff = out.difference(unpacked(out, lambda frame: frame.assign(type="mud flow")))
+    assert take(ledger, out, diff, "Ben", lambda _: {}, chosen=names[:2]) == (1, 1)
+    now = ledger.detections().set_index("id")
+    assert now.loc[names[:3], "type"].tolist() == ["unknown", "mud flow", "unknown"] and len(ledger.conflicts()) == 1
+
+
+def test_what_no_record_may_say_takes_nothing(outing):
+    ledger, out = outing
+    diff = out.difference(unpacked(out, lambda frame: frame.assign(type=["debris flow", "landslip", "mud flow"])))
+    with pytest.raises(InputError, match="landslip"):
+        take(ledger, out, diff, "Ben", lambda _: {})
+    assert set(ledger.detections()["type"]) == {"unknown"}
