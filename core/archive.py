@@ -39,7 +39,7 @@ SPARE_BYTES = 512 * 2**20
 
 DATABASE = "scarp.db"
 _MEMBER = re.compile(r"project\.json|[^/]+\.tiff?|layers/[^/]+\.(tiff?|geojson)|areas/[^/]+\.geojson"
-                     r"|(runs|changes)/[^/]+/[^/]+\.(tiff?|gpkg|geojson|json|txt|csv)", re.IGNORECASE)
+                     r"|(runs|changes|versus)/[^/]+/[^/]+\.(tiff?|gpkg|geojson|json|txt|csv)", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\:]|(^|/)\.|(^|/)$|//")
 _CHUNK = 1 << 20
 

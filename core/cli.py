@@ -98,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(run=_evaluate)
 
     _add_change(commands)
+    _add_several(commands)
 
     compare = commands.add_parser("compare", help="score detections of the same ground, each against the first")
     compare.add_argument("--runs", type=Path, nargs="+", required=True,
@@ -125,6 +126,26 @@ def _add_change(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     change.add_argument("--min-area", type=float, default=50.0, help="smallest change in square metres")
     change.add_argument("--progress-file", type=Path, help="write progress there as JSON, about twice a second")
     change.set_defaults(run=_change)
+
+
+def _add_several(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    each = commands.add_parser("detect-each", help="map the landslides of an image with several models")
+    _add_inputs(each)
+    each.add_argument("--with", dest="pairs", action="append", nargs=2, required=True, metavar=("MODEL", "DIR"),
+                      help="a model and the folder of its results; again for each model")
+    each.add_argument("--progress-file", type=Path, help="write progress there as JSON, about twice a second")
+    each.set_defaults(run=_detect_each, overwrite=False, out=Path())
+
+    versus = commands.add_parser("versus", help="where several detections of one ground agree, and where not")
+    versus.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of detections")
+    versus.add_argument("--labels", type=Path, help="as for 'evaluate': then each is scored too")
+    versus.add_argument("--scheme", default="binary", help="class scheme of the labels' values")
+    versus.add_argument("--dem", type=Path, help="GeoTIFF of elevation: slope where they do not agree")
+    versus.add_argument("--dem-unit", choices=("m", "ft"), default="m")
+    versus.add_argument("--min-area", type=float, default=50.0, help="smallest disagreement in square metres")
+    versus.add_argument("--out", type=Path, required=True, help="new folder of the results")
+    versus.add_argument("--progress-file", type=Path, help="write progress there as JSON, about twice a second")
+    versus.set_defaults(run=_versus)
 
 
 def _add_training(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -253,6 +274,22 @@ def _detect(options: argparse.Namespace) -> None:
 
     record = detect(_settings(options), _reporter(options.progress_file))
     _say_result(record, options.out)
+
+
+def _detect_each(options: argparse.Namespace) -> None:
+    from dataclasses import replace  # noqa: PLC0415
+
+    from core.detect import detect  # noqa: PLC0415
+    from core.peak import forget_peak  # noqa: PLC0415
+
+    report = _reporter(options.progress_file)
+    for number, (model, folder) in enumerate(options.pairs, start=1):
+        def tell(progress: Progress, before: str = f"{model}, {number} of {len(options.pairs)}: ") -> None:
+            report(replace(progress, message=before + progress.message))
+
+        forget_peak()
+        out = Path(folder)
+        _say_result(detect(replace(_settings(options), model=model, out=out), tell), out)
 
 
 def _say_result(record: dict, out: Path) -> None:  # type: ignore[type-arg]
@@ -526,6 +563,24 @@ def _change(options: argparse.Namespace) -> None:
         print(f"{figures['count']:5} {kind:11} {figures['before_m2'] / 1e4:9.2f} ha -> "
               f"{figures['after_m2'] / 1e4:.2f} ha")
     print(f"results in {options.out}")
+
+
+def _versus(options: argparse.Namespace) -> None:
+    from core.detect import Progress  # noqa: PLC0415
+    from core.scene import FEET_M  # noqa: PLC0415
+    from core.versus import versus  # noqa: PLC0415
+
+    report = _reporter(options.progress_file, "comparison")
+    words = {"pixels": "Comparing the maps", "objects": "Outlining where they differ", "scores": "Scoring"}
+    record = versus(
+        options.runs, options.out, min_area_m2=options.min_area, labels=options.labels, classes=options.scheme,
+        dem=options.dem, unit_m=FEET_M if options.dem_unit == "ft" else 1.0,
+        report=lambda stage, share: report(Progress(stage, share, 1.0, 0.0, None, words[stage])))
+    for pair in record["pairs"]:
+        names = [record["runs"][pair[side]]["id"] for side in ("first", "second")]
+        print(f"{' and '.join(names)}: {pair['agreement']:.1%} of the ground the same, "
+              f"{pair['matched']} landslides match")
+    print(f"{record['apart']} places where they differ; results in {options.out}")
 
 
 def _of_date(given: dict[str, Any]) -> dict[str, str]:

@@ -30,6 +30,7 @@ from core.grid import Grid
 from core.inference import Plan, Step, Whole, predict, prepare
 from core.inference.preview import Preview
 from core.ingest import open_geotiff
+from core.peak import peak_memory_mb
 from core.redraw import measured
 from core.registry import ModelCard, find_model, load_network, sha256_of
 from core.scene import Scene, SceneSettings, describe
@@ -340,4 +341,5 @@ def _summary(counts: NDArray[np.float64], grid: Grid, card: ModelCard, records: 
         "landslides": len(records), "landslides_m2": round(sum(m.area_m2 for _, m in records), 1),
         "landslides_with_dem": sum(share > 0.5 for share in with_dem),
         "pixels_per_s": round(meter.speed), "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "peak_memory_mb": peak_memory_mb(),
     }

@@ -12,6 +12,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
+from core import versus
 from core.change import codes
 from core.config import PROBABILITY_SCALE, SCHEMES
 from core.display import ASPECT_STEP_DEG, NDVI_STEP, SLOPE_STEP_DEG, STEPS
@@ -44,6 +45,7 @@ GAMMA = 1.8
 
 MAX_SINGLE_BANDS = 12
 _NAMES = ("image", "slope", "aspect", "elevation", "elevation-ft", "ndvi", "probability")
+_COUNTS = tuple(str(count) for count in range(2, versus.MOST + 1))
 _SAMPLE = 1024
 
 Ranges = tuple[tuple[float, float], ...]
@@ -54,8 +56,8 @@ class Style:
     """How a raster is drawn.
 
     Attributes:
-        name: "image", "slope", "aspect", "elevation" (or "elevation-ft"), "ndvi", "probability", or "classes:" or
-            "change:" and a class scheme.
+        name: "image", "slope", "aspect", "elevation" (or "elevation-ft"), "ndvi", "probability", "classes:" or
+            "change:" and a class scheme, or "agreement:" and a number of detections.
         indexes: 1-based bands: three for colour, one for grey or for a style of its own.
         low: Value drawn darkest, one a band; without it uint8 values are drawn as they are.
         high: Value drawn brightest, one a band.
@@ -71,7 +73,8 @@ class Style:
     def __post_init__(self) -> None:
         """Refuse a style that cannot be drawn."""
         kind, _, scheme = self.name.partition(":")
-        known = self.name in _NAMES or (kind in ("classes", "change") and scheme in SCHEMES)
+        known = self.name in _NAMES or (kind in ("classes", "change") and scheme in SCHEMES) or \
+            (kind == "agreement" and scheme in _COUNTS)
         if not known or len(self.indexes) not in (1, 3) or len(self.low) not in (0, len(self.indexes)) or \
                 len(self.low) != len(self.high) or self.gamma <= 0:
             raise InputError("raster style", got=repr(self),
@@ -193,6 +196,8 @@ def _colormap(name: str) -> str:
         share = value * PROBABILITY_SCALE
         table = _ramp(PROBABILITY_RAMP, share)
         table[:, 3] = np.rint(255 * np.clip(share / 0.35, 0, 1))
+    elif name.startswith("agreement:"):
+        table = versus.colours(int(name.partition(":")[2]))
     elif name.startswith("change:"):
         table = codes.colours(SCHEMES[name.partition(":")[2]])
     else:

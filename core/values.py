@@ -10,6 +10,7 @@ import pyproj
 import rasterio
 from rasterio.windows import Window
 
+from core import versus
 from core.change import codes
 from core.config import PROBABILITY_SCALE, SCHEMES
 from core.display import ASPECT_STEP_DEG, NDVI_STEP, SLOPE_STEP_DEG
@@ -68,6 +69,8 @@ def _short(crs: rasterio.CRS) -> str:
 
 def _words(name: str, value: float) -> str:
     """Say what one value means."""
+    if name.startswith("agreement:"):
+        return versus.words(int(value), int(name.partition(":")[2]))
     if name.startswith("change:"):
         return codes.words(SCHEMES[name.partition(":")[2]], int(value))
     if name.startswith("classes:"):
