@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -38,7 +36,7 @@ def result(tuning: Tuning) -> None:
         columns = st.columns(2, gap="medium")
         for at, path in enumerate(tuning.pictures):
             with columns[at % 2]:
-                html.picture(_picture(path, path.stat().st_mtime_ns), "Image, before and after")
+                st.image(path, width="stretch")
     st.subheader("How it learned", anchor=False)
     curves(tuning)
 
@@ -153,8 +151,3 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _interval(ends: list[float] | None) -> str:
     return f"{ends[0]:+.3f} to {ends[1]:+.3f}" if ends else "too few blocks"
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def _picture(path: Path, changed: int) -> str:
-    return f"data:image/webp;base64,{base64.b64encode(path.read_bytes()).decode()}"
