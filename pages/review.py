@@ -3,7 +3,9 @@
 import streamlit as st
 
 from ui import state
+from ui.accuracy_panel import accuracy_layers, accuracy_panel
 from ui.empty import no_project
+from ui.field_panel import field_panel
 from ui.layers import bounds_of
 from ui.map.component import draw_map, picked_from_map
 from ui.review_acts import merge_with, take_drawn
@@ -13,7 +15,8 @@ from ui.review_panel import no_run, review_panel
 from ui.review_progress import progress_panel
 from ui.review_state import AT, NEXT_TAB, TAB, map_task, review
 
-PANELS = {"Review": review_panel, "List": list_panel, "Progress": progress_panel}
+PANELS = {"Review": review_panel, "List": list_panel, "Progress": progress_panel, "Field": field_panel,
+          "Accuracy": accuracy_panel}
 
 project = state.current_project()
 if project is None or not project.of("image"):
@@ -40,7 +43,9 @@ with st.sidebar:
     tab = st.segmented_control("Panel", list(PANELS), key=TAB, required=True, width="stretch",
                                label_visibility="collapsed")
     PANELS[tab](look)
-    layers = review_layers(look)
-draw_map(project=project.id, bounds=bounds_of(project.path(project.of("image")[0])), layers=layers, selected=look.at,
-         colours=colours_of(look), fly=state.get(state.FLY), task=map_task("edit", "polygon", "linestring"),
+    blind = tab == "Accuracy"  # nothing that was mapped is shown to who labels random points
+    layers = accuracy_layers(look) if blind else review_layers(look)
+draw_map(project=project.id, bounds=bounds_of(project.path(project.of("image")[0])), layers=layers,
+         selected=None if blind else look.at, colours={} if blind else colours_of(look),
+         fly=state.get(state.FLY), task=map_task("edit", "polygon", "linestring"),
          on_pick=on_pick, on_drawn=lambda: take_drawn(look), area=state.current_area(project))

@@ -43,6 +43,7 @@ class MapOf:
         outlines: Where given, these are what is mapped, in the raster's CRS: a reviewed map.
         near_m: How far near ground reaches, in true metres.
         area: Where given, only what lies in it counts; in the raster's CRS.
+        apart: Whether near ground is a stratum of its own; else all that is not mapped is "far".
     """
 
     classes: Path
@@ -50,6 +51,7 @@ class MapOf:
     outlines: tuple[shapely.Geometry, ...] | None = None
     near_m: float = 30.0
     area: shapely.Geometry | None = None
+    apart: bool = True
 
     @cached_property
     def tree(self) -> shapely.STRtree:
@@ -179,7 +181,8 @@ def _strata(of: MapOf, dataset: DatasetReader, grid: Grid) -> NDArray[np.uint8]:
     mapped = (values[0] == of.landslide) & seen if of.outlines is None else _drawn(of, wide) & seen
     result = np.full(grid.shape, 2, np.uint8)
     if mapped.any():
-        result[distance_transform_edt(~mapped, sampling=step)[inner] <= of.near_m] = 1
+        if of.apart:
+            result[distance_transform_edt(~mapped, sampling=step)[inner] <= of.near_m] = 1
         result[mapped[inner]] = 0
     outside = ~seen[inner]
     if of.area is not None:

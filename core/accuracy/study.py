@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from uuid import uuid4
@@ -24,6 +24,7 @@ from core.errors import InputError, unknown_name
 from core.store import Store, accuracy_labels, accuracy_points, accuracy_studies, open_store
 
 LABELS = ("landslide", "other", "unclear")
+TAKEN_BACK = ""
 CLASSES = ("landslide", "other")
 MAPPED_AS = {"landslide": "landslide", "near": "other", "far": "other"}
 
@@ -69,7 +70,7 @@ class Studies:
         return open_store(self.folder)
 
     def new(self, of: MapOf, run: str, who: str, count: int, *, seed: int = 1, least: int = LEAST) -> Study:
-        """Draw points on a map and keep them.
+        """Draw points on a map and keep them; near ground is no stratum of its own where it or the rest is tiny.
 
         Args:
             of: The map.
@@ -84,6 +85,9 @@ class Studies:
         """
         name = _named(who)
         strata = measure_strata(of)
+        if any(0 < each.pixels < least for each in strata[1:]):
+            of = replace(of, apart=False)
+            strata = measure_strata(of)
         total = sum(each.area_m2 for each in strata)
         if not total:
             raise InputError("map", got="nothing that was observed", expected="some ground",
@@ -129,12 +133,12 @@ class Studies:
         return points.assign(label=points["number"].map(own).fillna(""))
 
     def label(self, study: str, number: int, who: str, label: str, note: str = "") -> None:
-        """Keep what a person says of a point; it is on disk when this returns.
+        """Keep what a person says of a point, or take it back; it is on disk when this returns.
 
         Raises:
             InputError: Nobody says it, there is no such point, or the label is unknown.
         """
-        if label not in LABELS:
+        if label not in (*LABELS, TAKEN_BACK):
             raise unknown_name("label", label, list(LABELS))
         with self._store.writing() as connection:
             known = connection.execute(select(accuracy_points.c.number).where(
@@ -152,7 +156,8 @@ class Studies:
             rows = connection.execute(select(*columns).where(accuracy_labels.c.study == study)
                                       .order_by(accuracy_labels.c.id)).all()
         frame = pd.DataFrame(rows, columns=[column.name for column in columns])
-        return frame.drop_duplicates(["number", "who"], keep="last").sort_values(["number", "who"], ignore_index=True)
+        newest = frame.drop_duplicates(["number", "who"], keep="last")
+        return newest[newest["label"] != TAKEN_BACK].sort_values(["number", "who"], ignore_index=True)
 
     def verdicts(self, study: str) -> dict[int, str]:
         """Return what each labelled point is: a class, "unclear" where nobody can tell, "open" where people differ."""

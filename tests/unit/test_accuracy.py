@@ -246,6 +246,8 @@ def test_labels_of_several_people_are_kept_and_the_newest_of_each_counts(study):
         [1, "A", "landslide"], [1, "B", "landslide"], [2, "A", "unclear"], [2, "B", "other"], [3, "A", "unclear"]]
     assert table["note"][0] == "fresh scar" and pd.Series(table["at"]).gt(1e9).all()
     assert studies.blind(made.id, "A")["label"].tolist()[:4] == ["landslide", "unclear", "unclear", ""]
+    studies.label(made.id, 3, "A", "")
+    assert 3 not in studies.verdicts(made.id) and studies.blind(made.id, "A")["label"].tolist()[2] == ""
     for wrong in ({"number": 999, "who": "A", "label": "other"}, {"number": 1, "who": " ", "label": "other"},
                   {"number": 1, "who": "A", "label": "maybe"}):
         with pytest.raises(InputError):
@@ -257,6 +259,16 @@ def test_people_at_once_lose_nothing(study):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda n: Studies(studies.folder).label(made.id, n % 40 + 1, f"P{n // 40}", "other"), range(80)))
     assert len(studies.labels(made.id)) == 80
+
+
+def test_a_tiny_stratum_is_joined_to_its_like(classes, tmp_path):
+    """A stratum of one pixel could never get two labelled points."""
+    studies = Studies(create(tmp_path / "project", "Study").folder)
+    made = studies.new(MapOf(classes[0], 1, near_m=15.0), "r", "A", 200, least=5000)
+    assert [each.pixels > 0 for each in made.strata] == [True, True, True]
+    near = next(each.pixels for each in made.strata if each.name == "near")
+    joined = studies.new(MapOf(classes[0], 1, near_m=15.0), "r", "A", 200, least=near + 1)
+    assert joined.strata[1].pixels == 0 and joined.strata[2].pixels == near + made.strata[2].pixels
 
 
 def test_a_study_ends_in_an_estimate(study):
