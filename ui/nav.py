@@ -35,6 +35,7 @@ _PAGES = (
     Page("data", "Data", ":material/layers:"),
     Page("detect", "Detect", ":material/radar:"),
     Page("review", "Review", ":material/fact_check:"),
+    Page("compare", "Compare", ":material/compare:"),
     Page("metrics", "Metrics", ":material/monitoring:"),
     Page("change", "Change", ":material/difference:"),
     Page("train", "Train", ":material/model_training:"),

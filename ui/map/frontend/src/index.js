@@ -71,6 +71,7 @@ class View {
     root.scarpMap = this.map;
     this.ready = new Promise((resolve) => this.map.once('load', resolve)).then(() => this.furnish());
     this.leave = join(this.map, data.group);
+    root.classList.toggle('sm-small', Boolean(data.group));
     this.map.on('moveend', () => this.memory.set('view', {
       center: this.map.getCenter().toArray(), zoom: this.map.getZoom(), bearing: this.map.getBearing() }));
     this.map.on('dataloading', () => delete root.dataset.idle);

@@ -1,0 +1,127 @@
+"""Which detections to compare, several models on one ground, and the comparisons there are."""
+
+import streamlit as st
+
+from core.jobs import ACTIVE, Job, jobs, read
+from core.project import Project, Run
+from core.registry import ModelCard
+from core.request import Request, source
+from core.rivals import Contest, compare, contests, detect_each, remove
+from core.runs import title_of, when
+from core.scored import references
+from core.versus import MOST
+from ui import html, state
+from ui.job_card import job_card
+from ui.models import models
+from ui.place import day
+from ui.settings import models_root
+from ui.words import errors_in_words
+
+_WATCHED = ("versus", "detect-each")
+
+
+def choose(project: Project) -> Contest | None:
+    """Show which comparison this is, a choice of others, and a way to a new one."""
+    known, key = {each.id: each for each in contests(project)}, f"versus-shown-{project.id}"
+    if st.session_state.get(key) not in known:
+        st.session_state.pop(key, None)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        chosen = None
+        if known:
+            chosen = known[st.selectbox("Comparison", list(known), key=key, width=460,
+                                        format_func=lambda name: " and ".join(known[name].names))]
+        with st.popover("New comparison", icon=":material/add:"):
+            _runs(project)
+        with st.popover("Run several models", icon=":material/radar:"):
+            _models(project)
+        if chosen:
+            with st.popover("", icon=":material/delete:", help="Remove this comparison", type="tertiary"):
+                html.note("Its maps and its list are removed; the detections stay.")
+                st.button("Remove", key=f"remove-{chosen.id}", on_click=_remove, args=[chosen])
+    return chosen
+
+
+def under_way(project: Project) -> list[Job]:
+    """Return the jobs that a comparison waits for, the oldest first."""
+    return [job for job in reversed(jobs(project.folder / "jobs", *ACTIVE)) if job.kind in _WATCHED]
+
+
+@st.fragment(run_every=1.0)
+def follow(project: Project, shown: list[Job]) -> None:
+    """Show them; when one ends the page is drawn again, with what it made."""
+    for job in shown:
+        now = read(job.folder)
+        if not now.active:
+            st.session_state.pop(f"versus-shown-{project.id}", None)
+            st.rerun()
+        job_card(now)
+
+
+def _runs(project: Project) -> None:
+    """Choose finished detections and a reference; start."""
+    runs = {run.id: run for run in project.runs()}
+    if len(runs) < 2:  # noqa: PLR2004
+        html.note("A comparison needs two detections of the same ground, of two models or with other settings.")
+        return
+    chosen = st.multiselect("Detections", list(runs), _same_ground(project, list(runs.values())), key="versus-runs",
+                            max_selections=MOST, format_func=lambda name: _name(runs[name]))
+    layers = {"": None} | {layer.id: layer for layer in references(project)}
+    days = {runs[name].about.get("image_date") for name in chosen}
+    own = next((name for name, layer in layers.items() if layer and layer.date and layer.date in days), "")
+    reference = layers[st.selectbox("Reference", list(layers), list(layers).index(own), key=f"versus-labels-{own}",
+                                    format_func=lambda name: _layer(layers[name]))]
+    smallest = st.number_input("Smallest disagreement, m²", 0.0, 1e6, 50.0, 10.0, format="%.0f", key="versus-smallest")
+    if st.button("Compare", type="primary", icon=":material/compare:", width="stretch", disabled=len(chosen) < 2,  # noqa: PLR2004
+                 key="versus-start"):
+        with errors_in_words():
+            compare(project, [runs[name] for name in chosen], reference, min_area_m2=smallest)
+            st.rerun()
+
+
+def _same_ground(project: Project, runs: list[Run]) -> list[str]:
+    """Return the newest two detections of one image, or none."""
+    for number, run in enumerate(runs):
+        image = source(project, run, "image")
+        for other in runs[number + 1:]:
+            if image and source(project, other, "image") == image:
+                return [other.id, run.id]
+    return []
+
+
+def _models(project: Project) -> None:
+    """Choose models, image and elevation; start them as one job."""
+    cards = {card.name: card for card in models() if card.has_weights}
+    image = {layer.id: layer for layer in project.of("image")}
+    chosen = st.multiselect("Models", list(cards), list(cards), format_func=lambda name: cards[name].title,
+                            key="versus-models")
+    layer = image[st.selectbox("Image", list(image), format_func=lambda name: _layer(image[name]), key="versus-image")]
+    area = state.current_area(project)
+    html.note(("In the area that is outlined on the map. " if area else "On the whole image. ")
+              + "One job: the models run one after another, each reads the image for itself.")
+    if len(cards) < 2:  # noqa: PLR2004
+        html.note("Only one model has weights here. Detections of one model with other settings can be compared too.")
+    if st.button("Detect with each", type="primary", icon=":material/radar:", width="stretch", disabled=not chosen,
+                 key="versus-detect"):
+        with errors_in_words():
+            _start(project, [cards[name] for name in chosen],
+                   Request(layer, cards[chosen[0]], next(iter(project.of("dem")), None), area))
+            st.rerun()
+
+
+def _start(project: Project, cards: list[ModelCard], request: Request) -> None:
+    detect_each(project, request, cards, models_root())
+
+
+def _name(run: Run) -> str:
+    return " · ".join(filter(None, (title_of(run), when(run))))
+
+
+def _layer(layer: object) -> str:
+    if layer is None:
+        return "None"
+    return f"{layer.title}, {day(layer.date)}" if layer.date else layer.title
+
+
+def _remove(contest: Contest) -> None:
+    with errors_in_words():
+        remove(contest)
