@@ -5,7 +5,7 @@ import streamlit as st
 from ui import state
 from ui.accuracy_panel import accuracy_layers, accuracy_panel
 from ui.empty import no_project
-from ui.field_panel import field_panel
+from ui.field_panel import field_layers, field_panel
 from ui.layers import bounds_of
 from ui.map.component import draw_map, picked_from_map
 from ui.review_acts import merge_with, take_drawn
@@ -44,7 +44,7 @@ with st.sidebar:
                                label_visibility="collapsed")
     PANELS[tab](look)
     blind = tab == "Accuracy"  # nothing that was mapped is shown to who labels random points
-    layers = accuracy_layers(look) if blind else review_layers(look)
+    layers = accuracy_layers(look) if blind else [*(field_layers() if tab == "Field" else ()), *review_layers(look)]
 draw_map(project=project.id, bounds=bounds_of(project.path(project.of("image")[0])), layers=layers,
          selected=None if blind else look.at, colours={} if blind else colours_of(look),
          fly=state.get(state.FLY), task=map_task("edit", "polygon", "linestring"),

@@ -5,30 +5,35 @@ from __future__ import annotations
 import tempfile
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from core.errors import InputError, ScarpError
-from core.field import Diff, Outing, give_out, outings, take
+from core.field import Change, Diff, Outing, give_out, outings, take
 from core.request import source
 from core.review import Ledger
 from core.review.shape import measured
 from ui import html, state
+from ui.layers import shapes
 from ui.review_acts import scene
 from ui.review_state import WHO, Review
-from ui.words import errors_in_words, say
+from ui.words import errors_in_words, plain, say
 
 _KINDS = {"added": "New", "deleted": "Deleted", "changed": "Changed"}
-OUTING = "field-outing"
+_COLOURS = {"added": "#2f8a66", "deleted": "#5c6470", "changed": "#d9822b"}
+OUTING, CHANGES = "field-outing", "field-changes"
+SHOWN = 200
 
 
 def field_panel(look: Review) -> None:
     """Show the packages of this detection, a way to a new one, and a way back."""
     html.note("For QGIS, QField and Mergin Maps: landslides with a form, and the image, in one zip. No network is "
               "needed in the field.")
-    _pack(look)
+    st.session_state.pop(CHANGES, None)
     found = {each.id: each for each in outings(look.project) if each.run == look.run.id}
+    with st.expander("New package", icon=":material/backpack:", expanded=not found, key=f"field-new-{len(found)}"):
+        _pack(look)
     if not found:
         html.empty("Nothing was given out yet", "Make a package; what comes back is compared with it.")
         return
@@ -42,16 +47,15 @@ def field_panel(look: Review) -> None:
 
 
 def _pack(look: Review) -> None:
-    with st.popover("New package", icon=":material/backpack:", width="stretch"):
-        title = st.text_input("Title", f"{look.project.name}, field", key="field-title", max_chars=80)
-        area = state.current_area(look.project)
-        html.note("The landslides in the area drawn, and its image." if area else
-                  "All landslides that were not rejected, and the image around them.")
-        if st.button("Make the package", type="primary", width="stretch", key="field-make"):
-            with errors_in_words(), st.spinner("Cutting the image ..."):
-                image = source(look.project, look.run, "image") or look.project.of("image")[0]
-                give_out(look.project, look.run.id, title.strip() or look.project.name, image, area)
-                st.rerun()
+    title = st.text_input("Title", f"{look.project.name}, field", key="field-title", max_chars=80)
+    area = state.current_area(look.project)
+    html.note("The landslides in the area drawn, and its image." if area else
+              "All landslides that were not rejected, and the image around them.")
+    if st.button("Make the package", type="primary", width="stretch", key="field-make"):
+        with errors_in_words(), st.spinner("Cutting the image ..."):
+            image = source(look.project, look.run, "image") or look.project.of("image")[0]
+            give_out(look.project, look.run.id, title.strip() or look.project.name, image, area)
+            st.rerun()
 
 
 def _back(look: Review, outing: Outing) -> None:
@@ -73,9 +77,13 @@ def _back(look: Review, outing: Outing) -> None:
     if not diff.changes:
         html.note("The copy says the same as what was given out.")
         return
-    kept = st.data_editor(table(diff), hide_index=True, width="stretch", key=f"field-diff-{given.file_id}",
-                          disabled=["What", "Landslide", "Change"])
-    chosen = {each.id for each, wanted in zip(diff.changes, kept["Take"], strict=True) if wanted}
+    st.session_state[CHANGES] = diff
+    with st.container(height=300 if len(diff.changes) > 5 else "content", border=True):
+        chosen = {each.id for each in diff.changes[:SHOWN]
+                  if st.checkbox(plain(in_words(each)), value=True, key=f"field-{given.file_id}-{each.id}")}
+    if more := [each.id for each in diff.changes[SHOWN:]]:
+        html.note(f"{len(more):,} more are taken along.")
+        chosen.update(more)
     who = st.text_input("Changes made by", st.session_state.get(WHO, ""), key="field-who", max_chars=80)
     if st.button(f"Take {len(chosen)} changes", type="primary", width="stretch", disabled=not chosen, key="field-take"):
         with errors_in_words():
@@ -86,14 +94,23 @@ def _back(look: Review, outing: Outing) -> None:
             st.rerun()
 
 
-def table(diff: Diff) -> pd.DataFrame:
-    """Return the changes in words, one a row."""
-    return pd.DataFrame([{
-        "Take": True, "What": _KINDS[each.kind], "Landslide": each.id[:8],
-        "Change": "; ".join([*([f"outline moved by up to {each.moved_m:.1f} m"] if each.moved_m else []),
-                             *([f"cut off {each.split_from[:8]}"] if each.split_from else []),
-                             *(f"{name}: {_said(old)} → {_said(new)}" for name, (old, new) in each.attributes.items()
-                               if each.kind == "changed")])} for each in diff.changes])
+def field_layers() -> list[dict[str, Any]]:
+    """Return what came back as a layer of the map, while it is looked at."""
+    diff: Diff | None = st.session_state.get(CHANGES)
+    if diff is None:
+        return []
+    return [shapes(f"field-{kind}", "Field", f"{title} in the field",
+                   [(each.after or each.before, in_words(each)) for each in diff.of(kind)], _COLOURS[kind])
+            for kind, title in _KINDS.items() if diff.of(kind)]
+
+
+def in_words(change: Change) -> str:
+    """Return what happened to a landslide in a line."""
+    said = [*([f"outline moved by up to {change.moved_m:.1f} m"] if change.moved_m else []),
+            *([f"cut off {change.split_from[:8]}"] if change.split_from else []),
+            *(f"{name.replace('_', ' ')}: {_said(old)} → {_said(new)}" for name, (old, new) in
+              change.attributes.items() if change.kind == "changed")]
+    return f"{_KINDS[change.kind]} {change.id[:8]}{': ' if said else ''}{'; '.join(said)}"
 
 
 def _said(value: object) -> str:

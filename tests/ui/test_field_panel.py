@@ -9,7 +9,7 @@ import pytest
 from core.field import outings
 from core.review import Ledger
 from tests.ui.test_accuracy_panel import run  # noqa: F401 - a fixture
-from ui.field_panel import table
+from ui.field_panel import in_words
 
 
 @pytest.fixture
@@ -30,7 +30,8 @@ def test_a_package_is_made_and_its_return_is_shown(run, opened, words, tmp_path)
     frame = geopandas.read_file(f"zip://{outing.package}!landslides.gpkg", layer="landslides")
     frame = pd.concat([frame.assign(type="debris flow", scale=5000), frame.assign(id=None)], ignore_index=True)
     frame.to_file(tmp_path / "edited.gpkg", layer="landslides", driver="GPKG")
-    shown = table(outing.difference(tmp_path / "edited.gpkg"))
-    assert shown["What"].tolist() == ["Changed", "New"] and shown["Take"].all()
-    assert shown["Change"][0] == "type: unknown → debris flow; scale: nothing → 5000"
+    name = outing.given()["id"][0][:8]
+    changed, added = map(in_words, outing.difference(tmp_path / "edited.gpkg").changes)
+    assert changed == f"Changed {name}: type: unknown → debris flow; scale: nothing → 5000"
+    assert added.startswith("New ") and len(added) == 12
     assert len(Ledger(run).detections()) == 1
