@@ -90,12 +90,12 @@ class Picture:
         frame = read_outlines(self.outlines) if self.outlines else None
         try:
             with rasterio.open(self.image, driver="GTiff") as source:
-                crs = _upright(Grid(source.shape, source.transform, source.crs))
+                crs = upright(Grid(source.shape, source.transform, source.crs))
                 shapes = [] if frame is None else [each for each in frame.to_crs(crs.to_wkt()).geometry if each]
                 grid = _view(source, crs, shapes)
-                drawn = _colours(source, grid, imagery(self.image, dict(self.bands) or None).style())
+                drawn = colours(source, grid, imagery(self.image, dict(self.bands) or None).style())
             if self.dem:
-                drawn[..., :3] = _with_relief(drawn[..., :3], self.dem, grid)
+                drawn[..., :3] = with_relief(drawn[..., :3], self.dem, grid)
         except rasterio.errors.RasterioError as error:
             raise InputError(f"picture of {self.image.name}", got="a file that cannot be read to the end",
                              expected="a whole GeoTIFF", remedy="Copy the file again.") from error
@@ -105,7 +105,7 @@ class Picture:
         return made
 
 
-def _upright(grid: Grid) -> CRS:
+def upright(grid: Grid) -> CRS:
     """Return a CRS in which the picture is not squeezed: the image's own, but metres in place of degrees."""
     return grid.local_metric_crs if grid.crs.is_geographic else grid.crs
 
@@ -140,25 +140,26 @@ def _middle(shapes: list[shapely.Geometry]) -> tuple[float, float] | None:
     return median(places[:, 0]), median(places[:, 1])
 
 
-def _warped(source: rasterio.DatasetReader, grid: Grid, resampling: Resampling) -> WarpedVRT:
+def warped(source: rasterio.DatasetReader, grid: Grid, resampling: Resampling) -> WarpedVRT:
+    """Return an open raster as it would lie on another grid."""
     return WarpedVRT(source, crs=grid.crs, transform=grid.transform, width=grid.width, height=grid.height,
                      resampling=resampling)
 
 
-def _colours(source: rasterio.DatasetReader, grid: Grid, style: Style | None) -> NDArray[np.uint8]:
+def colours(source: rasterio.DatasetReader, grid: Grid, style: Style | None) -> NDArray[np.uint8]:
     """Return the image as the map shows it at first, uint8 (h, w, 4), clear where it has no data."""
     style = style or Style()
     finer = abs(grid.transform.a) * math.sqrt(grid.pixel_area_m2) < 1
-    with _warped(source, grid, Resampling.cubic if finer else Resampling.average) as view:
+    with warped(source, grid, Resampling.cubic if finer else Resampling.average) as view:
         values = style.paint(view.read(style.indexes, masked=True))
     rgb = np.broadcast_to(values.filled(0).astype(np.uint8), (3, *grid.shape))
     seen = ~np.ma.getmaskarray(values).any(0)
     return np.dstack([*rgb, np.where(seen, 255, 0).astype(np.uint8)])
 
 
-def _with_relief(rgb: NDArray[np.uint8], dem: Path, grid: Grid) -> NDArray[np.uint8]:
+def with_relief(rgb: NDArray[np.uint8], dem: Path, grid: Grid) -> NDArray[np.uint8]:
     """Let slopes away from the light darken the image and those towards it lighten it; no elevation, no change."""
-    with rasterio.open(dem, driver="GTiff") as source, _warped(source, grid, Resampling.cubic_spline) as view:
+    with rasterio.open(dem, driver="GTiff") as source, warped(source, grid, Resampling.cubic_spline) as view:
         elevation = view.read(1, masked=True).astype(np.float32).filled(np.nan)
     de, dn = gradients(elevation, grid.frame_m(), edges=True)
     light = hillshade(de, dn, multidirectional=True).astype(np.float32)

@@ -13,7 +13,7 @@ from core.errors import InputError
 Numbers = NDArray[np.float64]
 
 PERCENTILES = (10, 50, 90)
-BINS_PER_DECADE = 5
+BINS_PER_DECADE, BINS_OF_FEW, FEW = 5, 3, 30
 CLASSES = 10
 SLOPE_STEP_DEG = 5.0
 NICE_STEPS_M = (5, 10, 20, 25, 50, 100, 200, 250, 500, 1000)
@@ -104,6 +104,11 @@ def size_frequency(areas_m2: ArrayLike, bins_per_decade: int = BINS_PER_DECADE) 
     count = np.bincount((place - place.min()).astype(np.int64))
     at_least = np.append(count[::-1].cumsum()[::-1], 0)
     return SizeFrequency(edges, count, count / (len(areas) * np.diff(edges)), at_least)
+
+
+def bins_for(count: int) -> int:
+    """Return how many bins a decade so many landslides fill: few want wide ones."""
+    return BINS_PER_DECADE if count >= FEW else BINS_OF_FEW
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from core.slopes import Ground, ground_of
 from core.statistics import (
     GroundShares,
     Summary,
+    bins_for,
     elevation_classes,
     ground_shares,
     size_frequency,
@@ -24,7 +25,6 @@ from ui.outlines import Shown, size, table_in
 from ui.words import errors_in_words
 
 FEET_M = 0.3048
-_FEW = 30
 _AXES = {"Slope": ("Slope, degrees", "°"), "Elevation": ("Elevation, m", "m")}
 
 
@@ -64,7 +64,7 @@ def _sizes(areas: np.ndarray, name: str) -> None:
     st.subheader("Sizes", anchor=False)
     kind = st.segmented_control("Curve", ("Density", "Cumulative"), default="Density", required=True, key="curve",
                                 label_visibility="collapsed")
-    found = size_frequency(areas, 3 if len(areas) < _FEW else 5)
+    found = size_frequency(areas, bins_for(len(areas)))
     figure = charts.size_density(found) if kind == "Density" else charts.size_cumulative(areas)
     charts.show(figure, f"{name}-sizes-{kind.lower()}")
     _csv(pd.DataFrame({"from_m2": found.edges_m2[:-1], "to_m2": found.edges_m2[1:], "landslides": found.count,

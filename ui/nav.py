@@ -39,6 +39,7 @@ _PAGES = (
     Page("metrics", "Metrics", ":material/monitoring:"),
     Page("change", "Change", ":material/difference:"),
     Page("train", "Train", ":material/model_training:"),
+    Page("report", "Report", ":material/description:"),
     Page("jobs", "Jobs", ":material/pending_actions:"),
 )
 PAGES = {page.name: page for page in _PAGES if page.path.is_file()}

@@ -32,8 +32,13 @@ def save_button(project: Project, run: Run | None) -> None:
                        help="Image, classes and outlines. It opens in any browser, without a network.")
 
 
-def saved_map(project: Project, run: Run | None) -> str:
+def saved_map(project: Project, run: Run | None, outlines: geopandas.GeoDataFrame | None = None) -> str:
     """Return the page: image and class map as reduced pictures, outlines with their attributes, legend and scale.
+
+    Args:
+        project: What is shown.
+        run: The detection whose classes and outlines are shown.
+        outlines: To be shown in the place of the detection's own.
 
     Raises:
         InputError: A file of the project is missing or damaged.
@@ -54,8 +59,10 @@ def saved_map(project: Project, run: Run | None) -> str:
     made = new_map(pictures[-1][2] if pictures else (-180, -60, 180, 70))
     for title, url, bounds, opacity, visible in pictures:
         add_picture(made, title, url, bounds, opacity, visible=visible)
-    if run and (run.folder / "landslides.gpkg").is_file():
-        frame, note = _reduced(read_outlines(run.folder / "landslides.gpkg"))
+    if outlines is None and run and (run.folder / "landslides.gpkg").is_file():
+        outlines = read_outlines(run.folder / "landslides.gpkg")
+    if outlines is not None:
+        frame, note = _reduced(outlines)
         frame = frame.to_crs("EPSG:4326")
         facts = [{"": f"Landslide {row['id']}"} | facts_of(row) for _, row in frame.drop(columns="geometry").iterrows()]
         colour = scheme.colours[scheme.landslide]

@@ -49,6 +49,6 @@ def _project() -> None:
 
 
 def _turn(shown: str) -> None:
-    """Turn to the project that was chosen; a box of the last page that only tells again what it showed turns nothing."""
+    """Turn to the project that was chosen; a box that only tells again what it showed turns nothing."""
     if (chosen := st.session_state[_SWITCH + shown]) != shown:
         state.choose(chosen)
