@@ -17,7 +17,7 @@ from core.review import Conflict, Edit, Ledger, accept, change, draw, merge, rej
 from core.review import shape as shapes
 from core.scene import SceneSettings
 from ui.map.component import drawn_on_map
-from ui.review_state import AT, REASON, SAID, TASK, WHO, Review, go, start
+from ui.review_state import AT, REASON, SAID, TASK, WHO, Review, go, review, start
 
 NEAR = 2
 """So many neighbours are offered to merge with."""
@@ -52,10 +52,12 @@ def decide(look: Review, detection: str, version: int, landslide: bool) -> None:
     save(look, lambda: edits, look.beside(1, detection) or detection)
 
 
-def tell(look: Review, detection: str, version: int, field: str, key: str) -> None:
-    """Keep what a widget says of a detection."""
-    save(look, lambda: change(detection, version, **{field: st.session_state[key] or "unknown"})
-          if field != "note" else change(detection, version, note=st.session_state[key].strip()))
+def tell(look: Review, row: pd.Series, field: str, key: str) -> None:
+    """Keep what a widget says of a detection, unless it only tells again what it was given: a quick key lets it."""
+    said = st.session_state[key]
+    said = said.strip() if field == "note" else said or "unknown"
+    if said != row[field]:
+        save(look, lambda: change(row["id"], int(row["version"]), **{field: said}))
 
 
 def undo(look: Review) -> None:
@@ -69,7 +71,9 @@ def undo(look: Review) -> None:
     if result is None:
         _say("error", "There is nothing of yours to undo.")
         return
-    go(look, next((name for name in result.versions if name in look.frame.index), st.session_state.get(AT)))
+    now = review(look.project, look.run)
+    if there := [name for name in result.versions if name in now.frame.index]:
+        go(now, there[0])
     _say("saved", f"Undone {time.strftime('%H:%M:%S', time.localtime(result.at))} by {who}")
 
 

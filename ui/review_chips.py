@@ -17,14 +17,18 @@ from core.display import relief
 from core.errors import ScarpError
 from core.project import Layer, Project, Run
 from core.request import source
-from core.review.chips import Source, draw, path, place, width_m
-from core.scene import FEET_M
+from core.review.chips import Source, draw, path, place
+from core.review.shape import proposal
+from core.scene import FEET_M, SceneSettings
 from core.styles import Style, imagery
+from ui import html
+from ui.review_acts import scene
 
 AHEAD = 4
 KEPT = 64
 _LINE = ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 256 256" fill="none" stroke-linejoin="round">'
          '<path d="{0}" stroke="#fff" stroke-opacity="0.75" stroke-width="5"/>'
+         '<path d="{1}" stroke="#fff" stroke-width="2" stroke-dasharray="6 4"/>'
          '<path d="{0}" stroke="#e4572e" stroke-width="2.5"/></svg>')
 
 
@@ -35,36 +39,39 @@ class Chips:
     Attributes:
         pictures: WebP by title.
         outline: Path of an SVG.
-        width_m: On the ground.
+        parts: Outlines in degrees of the landslides that it seems to be, if several.
+        cuts: Their paths.
     """
 
     pictures: Mapping[str, bytes]
     outline: str
-    width_m: float
+    parts: Sequence[shapely.Geometry]
+    cuts: str
 
 
-def show_chips(project: Project, run: Run, row: pd.Series, ahead: Sequence[pd.Series]) -> None:
-    """Show a detection, and make the chips of those that come next."""
+def show_chips(project: Project, run: Run, row: pd.Series, ahead: Sequence[pd.Series]) -> Sequence[shapely.Geometry]:
+    """Show a detection, make the chips of those that come next, and return the parts that it seems to have."""
     sources = _sources(project.folder, tuple(_images(project, run)), source(project, run, "dem") or next(
         iter(project.of("dem")), None))
-    waiting = _waiting()
+    settings, waiting = scene(project, run), _waiting()
     wanted = {(str(project.folder), each["id"], each["version"]): each.geometry for each in (row, *ahead)}
     for key in [key for key in waiting if key not in wanted]:
         if waiting[key].cancel() or len(waiting) > KEPT:
             waiting.pop(key, None)
     for key, outline in wanted.items():
         if key not in waiting:
-            waiting[key] = _worker().submit(_make, sources, outline)
+            waiting[key] = _worker().submit(_make, sources, settings, outline)
     try:
         found = next(iter(waiting[key] for key in wanted)).result()
     except ScarpError as error:
-        st.html(f'<p class="scarp-note">{escape(error.what)}: {escape(str(error.got))}</p>')
-        return
-    line = _address("svg+xml", _LINE.format(found.outline).encode())
+        html.note(f"{error.what}: {error.got}")
+        return []
+    line = _address("svg+xml", _LINE.format(found.outline, found.cuts).encode())
     figures = "".join(
         f'<figure><img alt="" src="{_address("webp", picture)}"><img class="review-line" alt="" src="{line}">'
         f"<figcaption>{escape(title)}</figcaption></figure>" for title, picture in found.pictures.items())
     st.html(f'<div class="review-chips" data-detection="{row["id"]}" data-version="{row["version"]}">{figures}</div>')
+    return found.parts
 
 
 def _address(kind: str, content: bytes) -> str:
@@ -72,9 +79,11 @@ def _address(kind: str, content: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _make(sources: Sequence[Source], outline: shapely.Geometry) -> Chips:
+def _make(sources: Sequence[Source], settings: SceneSettings | None, outline: shapely.Geometry) -> Chips:
     grid = place(outline)
-    return Chips({each.title: draw(each, grid) for each in sources}, path(outline, grid), width_m(grid))
+    pictures = {each.title: draw(each, grid) for each in sources}
+    parts = proposal(outline, settings) if settings else []
+    return Chips(pictures, path(outline, grid), parts, "".join(path(part, grid) for part in parts))
 
 
 def _images(project: Project, run: Run) -> list[Layer]:

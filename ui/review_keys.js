@@ -40,7 +40,12 @@ function onKey(event) {
     if (key === 'Escape') event.target.blur();
     return;
   }
-  if (document.querySelector('[role=dialog]:not(.sm-help), .sm-root[data-busy]')) return; // the map's tools have Enter and Esc
+  if (document.querySelector('[role=dialog]:not(.sm-help)')) return;
+  if (document.querySelector('.sm-root[data-busy]')) { // a tool of the map is at work: it is finished or left
+    if (key === 'Escape') press(key);
+    else if (key === 'Enter') document.querySelector('.sm-hint .is-main:not([hidden])')?.click();
+    return;
+  }
   if (event.key.startsWith('Arrow') && event.target.closest?.('.sm-root, [role=listbox], [role=slider], [role=radiogroup]')) return;
   if (FOCUS[key]) {
     const field = document.querySelector(FOCUS[key]);

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from html import escape
 
 import pandas as pd
+import shapely
 import streamlit as st
 
 from core.inventory.schema import field
@@ -34,7 +36,7 @@ def review_panel(look: Review) -> None:
         return
     _head(look, row)
     ahead = [look.frame.loc[name] for name in _next_ones(look)]
-    show_chips(look.project, look.run, row, ahead)
+    parts = show_chips(look.project, look.run, row, ahead)
     html.note(" · ".join(_short(row)))
     for conflict in look.conflicts:
         if conflict.detection == row["id"]:
@@ -43,7 +45,7 @@ def review_panel(look: Review) -> None:
         _ask_name()
         return
     _task(look)
-    _buttons(look, row)
+    _buttons(look, row, parts)
     _said()
     review_keys(f"{row['id']}-{row['version']}")  # from here on a key acts on what is shown
     _attributes(look, row)
@@ -151,7 +153,12 @@ def _task(look: Review) -> None:
                 _button("Leave it", "leave", None, acts.leave, type="tertiary")
 
 
-def _buttons(look: Review, row: pd.Series) -> None:
+def _buttons(look: Review, row: pd.Series, parts: Sequence[shapely.Geometry]) -> None:
+    split = partial(acts.split_as, look, row, parts) if parts else partial(acts.begin_split, row)
+    if parts:
+        with st.container(border=True, horizontal=True, vertical_alignment="center", key="review-parts"):
+            html.note(f"This may be {len(parts)} landslides: their crowns lie apart. Split parts it along the dashes.")
+            _button("Draw a line instead", "line", None, partial(acts.begin_split, row), type="tertiary")
     detection, version = row["id"], int(row["version"])
     st.session_state.setdefault(REASON, REASONS[0])
     with st.container(gap="small"):
@@ -164,7 +171,7 @@ def _buttons(look: Review, row: pd.Series) -> None:
                     width="stretch")
         with st.container(horizontal=True, gap=None, key="review-tools"):
             _button("Edit", "edit", None, partial(acts.begin_edit, row), help="Move corners (E)")
-            _button("Split", "split", None, partial(acts.begin_split, row), help="Cut along a line (S)")
+            _button("Split", "split", None, split, help="As proposed, or along a line (S)")
             _button("Merge", "merge", None, partial(acts.begin_merge, look), help="With another one (M)")
             _button("Draw", "draw", None, acts.begin_draw, help="A landslide that was missed (D)")
             _button("Undo", "undo", None, partial(acts.undo, look), help="What you did last (U)")
@@ -184,11 +191,10 @@ def _button(label: str, act: str, icon: str | None, do: object, **more: object) 
 
 
 def _attributes(look: Review, row: pd.Series) -> None:
-    detection, version = row["id"], int(row["version"])
     with st.container(gap="small", key="review-attributes"):
         for name in ("type", "certainty", "note"):
-            key = f"review-{name}-{detection}-{version}"
-            on = {"key": key, "on_change": acts.tell, "args": [look, detection, version, name, key]}
+            key = f"review-{name}-{row['id']}-{row['version']}"
+            on = {"key": key, "on_change": acts.tell, "args": [look, row, name, key]}
             with st.container(key=f"review-{name}"):
                 if name == "type":
                     values = field("type").values

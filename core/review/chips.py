@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -115,8 +114,3 @@ def _table(colormap: str) -> NDArray[np.uint8]:
 @lru_cache(maxsize=64)
 def _to(crs: CRS) -> pyproj.Transformer:
     return pyproj.Transformer.from_crs("EPSG:4326", pyproj.CRS.from_wkt(crs.to_wkt()), always_xy=True)
-
-
-def width_m(grid: Grid) -> float:
-    """Return how wide a chip is on the ground."""
-    return math.fabs(grid.transform.a) * SIDE_PX

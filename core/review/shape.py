@@ -20,10 +20,12 @@ from core.grid import Grid
 from core.measure import measure
 from core.raster import open_raster, read_on
 from core.redraw import MEASURED_PIXELS
+from core.review.amalgam import amalgam
 from core.review.taking import known
 from core.scene import Scene, SceneSettings
 
 MOST_CORNERS = 400
+PROPOSED_PIXELS = 40_000
 _DEGREES = 1e-9
 
 
@@ -83,8 +85,7 @@ def measured(shape: BaseGeometry, settings: SceneSettings, probability: Path | N
     """
     with ExitStack() as stack:
         scene = stack.enter_context(Scene(settings))
-        to = pyproj.Transformer.from_crs("EPSG:4326", pyproj.CRS.from_wkt(scene.grid.crs.to_wkt()), always_xy=True)
-        placed = shapely.make_valid(shapely.transform(shape, to.transform, interleaved=False))
+        placed, _ = _placed(shape, scene.grid)
         grid = _around(placed, scene.grid)
         mask = rasterize([placed], grid.shape, transform=grid.transform, dtype="uint8").astype(bool)
         if not mask.any():
@@ -98,7 +99,33 @@ def measured(shape: BaseGeometry, settings: SceneSettings, probability: Path | N
                                     aspect_deg=relief.aspect_deg, probability=odds)))
 
 
-def _around(placed: BaseGeometry, whole: Grid) -> Grid:
+def proposal(shape: BaseGeometry, settings: SceneSettings) -> list[BaseGeometry]:
+    """Return how an outline in degrees parts into several landslides, the largest first; none where it is one.
+
+    Raises:
+        InputError: It lies outside the image, or a raster cannot be read.
+    """
+    if settings.dem is None:
+        return []
+    with Scene(settings) as scene:
+        placed, crs = _placed(shape, scene.grid)
+        grid = _around(placed, scene.grid, PROPOSED_PIXELS)
+        mask = rasterize([placed], grid.shape, transform=grid.transform, dtype="uint8").astype(bool)
+        de, dn = scene.gradients(grid)
+        found = amalgam(placed, mask, de, dn, grid, scene.relief(grid).elevation_m)
+    if found is None:
+        return []
+    back = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    return [shapely.make_valid(shapely.transform(part, back.transform, interleaved=False)) for part in found.parts]
+
+
+def _placed(shape: BaseGeometry, grid: Grid) -> tuple[BaseGeometry, pyproj.CRS]:
+    crs = pyproj.CRS.from_wkt(grid.crs.to_wkt())
+    to = pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    return shapely.make_valid(shapely.transform(shape, to.transform, interleaved=False)), crs
+
+
+def _around(placed: BaseGeometry, whole: Grid, most: int = MEASURED_PIXELS) -> Grid:
     """Return the pixels around an outline."""
     corners = np.array([~whole.transform @ xy for xy in shapely.get_coordinates(shapely.box(*placed.bounds))])
     (left, top), (right, bottom) = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int)
@@ -106,7 +133,7 @@ def _around(placed: BaseGeometry, whole: Grid) -> Grid:
         raise InputError("outline", got="one outside the image", expected="one on it", remedy="Draw it on the image.")
     window = Window(left, top, max(1, right - left), max(1, bottom - top))
     local = whole.window(window)
-    k = int(np.ceil(np.sqrt(window.width * window.height / MEASURED_PIXELS)))
+    k = int(np.ceil(np.sqrt(window.width * window.height / most)))
     if k == 1:
         return local
     return Grid((-(-local.height // k), -(-local.width // k)), local.transform @ local.transform.scale(k), local.crs)
