@@ -15,6 +15,7 @@ from core.request import source
 from core.review import Ledger
 from core.review.shape import measured
 from ui import html, state
+from ui.inventory_downloads import inventory_downloads
 from ui.layers import shapes
 from ui.review_acts import scene
 from ui.review_state import WHO, Review
@@ -31,6 +32,8 @@ def field_panel(look: Review) -> None:
     html.note("For QGIS, QField and Mergin Maps: landslides with a form, and the image, in one zip. No network is "
               "needed in the field.")
     st.session_state.pop(CHANGES, None)
+    with st.expander("Inventory as a file", icon=":material/download:", key="field-inventory"):
+        inventory_downloads(look)
     found = {each.id: each for each in outings(look.project) if each.run == look.run.id}
     with st.expander("New package", icon=":material/backpack:", expanded=not found, key=f"field-new-{len(found)}"):
         _pack(look)

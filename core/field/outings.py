@@ -28,8 +28,9 @@ from core.errors import InputError, StorageError
 from core.export import LAYER
 from core.field.edits import Change, Diff, difference, read_edited
 from core.field.package import write_package
+from core.field.records import records_of
 from core.files import read_json, write_json
-from core.inventory import FIELDS, as_records, check, field, write_inventory
+from core.inventory import as_records, check, field, write_inventory
 from core.project import Layer, Project
 from core.review import POSITIVE, Edit, Ledger
 from core.review.record import RECORD
@@ -109,8 +110,7 @@ def give_out(project: Project, run: str, title: str, image: Layer, area: Mapping
         StorageError: There is no room.
     """
     found = Ledger(project).detections(run=run, status=GIVEN)
-    names = [each.name for each in FIELDS if each.name in found]
-    records = as_records(found[[*names, "version", "geometry"]], image=image.title)
+    records = records_of(found, "version", image=image.title)
     place = shape(area) if area else None
     if place is not None:
         records = records[records.intersects(place)]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import json
+
 import geopandas
 import pandas as pd
 import pytest
 
 from core.field import outings
-from core.review import Ledger
+from core.review import Ledger, accept
 from tests.ui.test_accuracy_panel import run  # noqa: F401 - a fixture
 from ui.field_panel import in_words
+from ui.inventory_downloads import _coolr, _file, _inspire
 
 
 @pytest.fixture
@@ -35,3 +39,17 @@ def test_a_package_is_made_and_its_return_is_shown(run, opened, words, tmp_path)
     assert changed == f"Changed {name}: type: unknown → debris flow; scale: nothing → 5000"
     assert added.startswith("New ") and len(added) == 12
     assert len(Ledger(run).detections()) == 1
+
+
+def test_the_inventory_is_a_file_of_what_was_confirmed(run, opened, words):  # noqa: F811
+    app = opened
+    assert "0 of 1 landslides" in words(app)
+    ledger = Ledger(run)
+    ledger.apply(accept(ledger.detections()["id"][0], 1), "Mei Lin")
+    frame = ledger.detections()
+    app.run()
+    assert not app.exception and "1 of 1 landslides" in words(app)
+    table = pd.read_csv(io.BytesIO(_file(frame, "csv")))
+    assert table["mapper"].tolist() == ["Mei Lin"] and table["status"].tolist() == ["accepted"]
+    assert pd.read_csv(io.BytesIO(_coolr(frame)))["source_name"].tolist() == ["Mei Lin"]
+    assert json.loads(_inspire(frame, "valley"))["features"][0]["properties"]["inspireId_namespace"] == "valley"
