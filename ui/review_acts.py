@@ -27,8 +27,8 @@ def _say(kind: str, text: str) -> None:
     st.session_state[SAID] = (kind, text)
 
 
-def save(look: Review, edits: Callable[[], Sequence[Edit]], then: str | None = None) -> bool:
-    """Write, and tell what became of it; ``then`` is the detection to turn to."""
+def save(look: Review, edits: Callable[[], Sequence[Edit]]) -> bool:
+    """Write, tell what became of it, and return whether it was taken."""
     who = st.session_state.get(WHO, "")
     try:
         result = Ledger(look.project).apply(edits(), who)
@@ -41,15 +41,14 @@ def save(look: Review, edits: Callable[[], Sequence[Edit]], then: str | None = N
         _say("conflict", "Somebody changed this one while you looked at it. Nothing was overwritten: both are below.")
         return False
     _say("saved", f"Saved {time.strftime('%H:%M:%S', time.localtime(result.at))} by {who}")
-    if then is not None:
-        go(look, then)
     return True
 
 
 def decide(look: Review, detection: str, version: int, landslide: bool) -> None:
     """Accept or reject, and turn to the next."""
     edits = accept(detection, version) if landslide else reject(detection, version, st.session_state[REASON])
-    save(look, lambda: edits, look.beside(1, detection) or detection)
+    if save(look, lambda: edits):
+        go(look, look.beside(1, detection))
 
 
 def tell(look: Review, row: pd.Series, field: str, key: str) -> None:
@@ -130,8 +129,9 @@ def merge_with(look: Review, other: str) -> None:
 
 def split_as(look: Review, row: pd.Series, parts: Sequence[shapely.Geometry]) -> None:
     """Put parts in the place of a detection."""
-    save(look, lambda: split(row["id"], int(row["version"]), [(part, _measure(look, part)) for part in parts],
-                              look.run.id), look.beside(1) or row["id"])
+    if save(look, lambda: split(row["id"], int(row["version"]), [(part, _measure(look, part)) for part in parts],
+                                look.run.id)):
+        go(look, look.beside(1))
 
 
 def take_drawn(look: Review) -> None:

@@ -1,5 +1,6 @@
 """Keys for the review's buttons, and the reviewer's name as this browser keeps it."""
 
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -18,14 +19,15 @@ def _component() -> Callable[..., Any]:
                                       js=(ROOT / "ui" / "review_keys.js").read_text("utf-8"), isolate_styles=False)
 
 
-def review_keys(turn: str) -> None:
-    """Listen for keys; ``turn`` changes when what they act on has come."""
+def review_keys() -> None:
+    """Listen for keys; those that come before this is called again wait, as what they would act on is on its way."""
     def on_name() -> None:
         if not st.session_state.get(WHO) and (kept := st.session_state[_NAME].get("name")):
             st.session_state[WHO] = " ".join(str(kept).split())[:80]
 
     with st.container(key="review-keys-box"):
-        _component()(key=_NAME, data={"turn": turn, "name": st.session_state.get(WHO, "")}, on_name_change=on_name)
+        _component()(key=_NAME, data={"turn": time.time_ns(), "name": st.session_state.get(WHO, "")},
+                     on_name_change=on_name)
 
 
 KEYS = {"A": "Accept", "R": "Reject", "T": "Next reason to reject", "E": "Edit the shape", "S": "Split", "M": "Merge",

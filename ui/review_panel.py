@@ -47,7 +47,7 @@ def review_panel(look: Review) -> None:
     _task(look)
     _buttons(look, row, parts)
     _said()
-    review_keys(f"{row['id']}-{row['version']}")  # from here on a key acts on what is shown
+    review_keys()  # from here on a key acts on what is shown
     _attributes(look, row)
 
 
@@ -87,7 +87,7 @@ def _nothing(look: Review) -> None:
             _button("Draw a missed one", "draw", ":material/draw:", acts.begin_draw)
             _button("Undo", "undo", ":material/undo:", partial(acts.undo, look))
         _said()
-        review_keys("none")
+        review_keys()
     else:
         _ask_name()
 
@@ -126,7 +126,7 @@ def _short(row: pd.Series) -> list[str]:
 
 def _ask_name() -> None:
     """Ask once; the browser keeps it."""
-    review_keys("name")
+    review_keys()
     with st.form("review-name", border=True):
         name = st.text_input("Your name", max_chars=80, help="It is written to everything you decide. This browser "
                                                              "remembers it.")
