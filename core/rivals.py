@@ -20,7 +20,10 @@ from core.project import Layer, Project, Run
 from core.reference import scheme_of
 from core.registry import ModelCard
 from core.request import Request, source
+from core.review import Ledger
+from core.review.record import change
 from core.runs import title_of
+from core.vectors import read_outlines
 from core.versus import APART, MAP, RECORD
 
 FOLDER = "versus"
@@ -116,6 +119,39 @@ def detect_each(project: Project, request: Request, cards: Sequence[ModelCard], 
     names = ", ".join(card.title for card in cards)
     return submit(project.folder / "jobs", "detect-each", f"{len(pairs)} models: {names}", command,
                   {"runs": [folder.name for _, folder in pairs]})
+
+
+def send_apart(project: Project, contest: Contest, number: int, who: str) -> int:
+    """Put the outlines that reach into a place of ``apart`` up for review, with a note; return how many.
+
+    The detections' outlines are taken into the ledger, if they are not in it yet. What somebody has noted stays.
+
+    Args:
+        project: Where the detections are.
+        contest: The comparison.
+        number: Id of the place.
+        who: Who sends it.
+
+    Raises:
+        InputError: There is no such place.
+    """
+    frame = read_outlines(contest.apart).to_crs("EPSG:4326")
+    place = frame.loc[frame["id"] == number].geometry
+    if place.empty:
+        raise InputError("place", got=number, expected="one that is listed", remedy="Choose it from the list.")
+    ledger, sent, edits = Ledger(project), 0, []
+    note = f"Not agreed on by {' and '.join(contest.names)}."
+    for run in contest.runs:
+        if run:
+            ledger.take(run)
+            known = ledger.detections(run=run.id)
+            here = known[known.intersects(place.iloc[0])]
+            sent += len(here)
+            edits += [edit for row in here[here["note"] == ""].itertuples()
+                      for edit in change(row.id, row.version, note=note)]
+    if edits:
+        ledger.apply(edits, who)
+    return sent
 
 
 def remove(contest: Contest) -> None:

@@ -11,13 +11,9 @@ from ui.change_setup import choose, follow, under_way
 from ui.empty import no_project
 from ui.layers import bounds_of
 from ui.map.component import draw_map, picked_from_map
+from ui.picked import fly, pick, picked
 
 MAP = "change-map"
-
-
-def on_pick() -> None:
-    """Remember the landslide that was clicked."""
-    state.select(picked_from_map(MAP))
 
 
 def change_page(project: Project) -> None:
@@ -30,16 +26,16 @@ def change_page(project: Project) -> None:
         html.empty("No comparison yet", "Choose two detections or references of different dates under New comparison.")
         return
     key_figures(comparison)
-    table = objects(comparison)
+    table, name = objects(comparison), f"change-{comparison.id}"
     left, right = st.columns([7, 5], gap="medium")
     with right:
-        shown = panel(project, comparison, table)
+        shown = panel(project, comparison, table, name)
     with left:
         draw_map(project=f"{project.id}-{comparison.id}", bounds=bounds_of(comparison.map), name=MAP, height=560,
                  layers=change_layers(project, comparison, list(dict.fromkeys(table.get("change", [])))),
-                 selected=state.get(state.SELECTED), fly=state.get(state.FLY),
+                 selected=picked(name), fly=fly(name),
                  highlight=shown["id"].tolist() if len(shown) < len(table) else [],
-                 compare=images(project, comparison), on_pick=on_pick)
+                 compare=images(project, comparison), on_pick=lambda: pick(name, picked_from_map(MAP)))
     figures(comparison)
 
 

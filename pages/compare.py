@@ -6,18 +6,12 @@ from core.project import Project
 from core.rivals import Contest
 from ui import html, state
 from ui.compare_apart import panel
-from ui.compare_maps import MAP, overlay, side_by_side, terrain
+from ui.compare_maps import overlay, side_by_side, terrain
 from ui.compare_setup import choose, follow, under_way
 from ui.compare_table import models_table, pairs
 from ui.empty import no_project
-from ui.map.component import picked_from_map
 
 VIEWS = ("Side by side", "Over each other", "Terrain")
-
-
-def on_pick() -> None:
-    """Remember the place that was clicked."""
-    state.select(picked_from_map(MAP))
 
 
 def maps(project: Project, contest: Contest) -> None:
@@ -33,7 +27,7 @@ def maps(project: Project, contest: Contest) -> None:
         with right:
             panel(project, contest)
         with left:
-            overlay(project, contest, on_pick)
+            overlay(project, contest)
 
 
 def compare_page(project: Project) -> None:

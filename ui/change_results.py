@@ -11,6 +11,7 @@ from core.export import FORMATS, outlines_as
 from core.project import Project
 from ui import html, state
 from ui.outlines import size, table_in
+from ui.picked import pick, picked, turn
 from ui.words import errors_in_words
 
 FORMS = {"before_m2": "Before", "after_m2": "After", "gained_m2": "Gained for certain",
@@ -41,7 +42,7 @@ def objects(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame() if table is None else table
 
 
-def panel(project: Project, comparison: Comparison, table: pd.DataFrame) -> pd.DataFrame:
+def panel(project: Project, comparison: Comparison, table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Show the landslides of the chosen kinds and what can be done with them; return those."""
     if table.empty:
         html.empty("No landslides on either date", "Neither map shows one of the smallest size that was asked for.")
@@ -51,34 +52,34 @@ def panel(project: Project, comparison: Comparison, table: pd.DataFrame) -> pd.D
     chosen = st.pills("What became of them", kinds, selection_mode="multi", key=f"kinds-{comparison.id}",
                       format_func=lambda kind: f"{kind.capitalize()} {counts[kind]}", label_visibility="collapsed")
     shown = table[table["change"].isin(chosen or kinds)]
-    _table(comparison, shown)
-    _selected(shown)
+    _table(shown, name)
+    _selected(shown, name)
     with st.container(horizontal=True, gap="small"):
         _downloads(project, comparison)
         _review(project, comparison, int(counts.get("new", 0)))
     return shown
 
 
-def _table(comparison: Comparison, shown: pd.DataFrame) -> None:
+def _table(shown: pd.DataFrame, name: str) -> None:
     """Show them; a row that is clicked is selected on the map and the other way round."""
-    key = f"changes-{comparison.id}-{len(shown)}-{state.get(state.TURN, 0)}"
+    key = f"{name}-{len(shown)}-{turn(name)}"
 
     def on_row() -> None:
         rows = st.session_state[key]["selection"]["rows"]
         row = shown.iloc[rows[0]] if rows else None
         if row is None:
-            state.select(None)
+            pick(name, None)
         else:
-            state.select(int(row["id"]), tuple(float(row[side]) for side in ("west", "south", "east", "north")))
+            pick(name, int(row["id"]), tuple(float(row[side]) for side in ("west", "south", "east", "north")))
 
-    at = [number for number, name in enumerate(shown["id"]) if name == state.get(state.SELECTED)]
+    at = [number for number, each in enumerate(shown["id"]) if each == picked(name)]
     st.dataframe(shown[list(_COLUMNS)].round(0), hide_index=True, height=300, key=key, on_select=on_row,
                  width="stretch", selection_mode="single-row", column_config=_COLUMNS,
                  selection_default={"selection": {"rows": at}} if at else None)
 
 
-def _selected(shown: pd.DataFrame) -> None:
-    chosen = shown[shown["id"] == state.get(state.SELECTED)]
+def _selected(shown: pd.DataFrame, name: str) -> None:
+    chosen = shown[shown["id"] == picked(name)]
     if chosen.empty:
         html.note("Click a landslide on the map, or a row.")
         return

@@ -11,15 +11,17 @@ from core.display import relief
 from core.project import Project
 from core.request import source
 from core.review.chips import Source, draw, path, place
-from core.rivals import Contest
+from core.rivals import Contest, send_apart
 from core.scene import FEET_M
 from core.styles import Style, imagery
 from core.vectors import read_outlines
 from core.versus import COLOURS
 from ui import html, state
 from ui.outlines import size, table_in
+from ui.picked import pick, picked, turn
 from ui.words import errors_in_words
 
+_REVIEWER = "reviewer"
 _LINE = ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 256 256" fill="none" stroke-linejoin="round">'
          '<path d="{0}" stroke="#fff" stroke-opacity="0.75" stroke-width="5"/>'
          '<path d="{0}" stroke="#a35ca0" stroke-width="2.5"/></svg>')
@@ -33,7 +35,7 @@ def panel(project: Project, contest: Contest) -> None:
                    "others.")
         return
     _table(contest, found)
-    chosen = found[found["id"] == state.get(state.SELECTED)]
+    chosen = found[found["id"] == picked(contest.id)]
     if chosen.empty:
         html.note("Click a place on the map, or a row.")
         return
@@ -42,22 +44,22 @@ def panel(project: Project, contest: Contest) -> None:
 
 
 def _table(contest: Contest, found: pd.DataFrame) -> None:
-    key = f"apart-{contest.id}-{state.get(state.TURN, 0)}"
+    key = f"apart-{contest.id}-{turn(contest.id)}"
 
     def on_row() -> None:
         rows = st.session_state[key]["selection"]["rows"]
         row = found.iloc[rows[0]] if rows else None
         if row is None:
-            state.select(None)
+            pick(contest.id, None)
         else:
-            state.select(int(row["id"]), tuple(float(row[side]) for side in ("west", "south", "east", "north")))
+            pick(contest.id, int(row["id"]), tuple(float(row[side]) for side in ("west", "south", "east", "north")))
 
     columns = {"id": st.column_config.NumberColumn("No.", width=44),
                "area_m2": st.column_config.NumberColumn("Area, m²", format="localized", width=80),
                "slope_mean_deg": st.column_config.NumberColumn("Slope", format="%.0f°", width=60)}
     columns |= {f"p{at}": st.column_config.NumberColumn(name, format="%.2f", width=110)
                 for at, name in enumerate(contest.names, start=1)}
-    at = found.index[found["id"] == state.get(state.SELECTED)]
+    at = found.index[found["id"] == picked(contest.id)]
     st.dataframe(found[list(columns)].round({"area_m2": 0}), hide_index=True, height=212, key=key, on_select=on_row,
                  selection_mode="single-row", column_config=columns, width="stretch",
                  selection_default={"selection": {"rows": [int(at[0])]}} if len(at) else None)
@@ -74,6 +76,13 @@ def _place(project: Project, contest: Contest, row: pd.Series) -> None:
         slope = row["slope_mean_deg"]
         html.facts({"Slope, mean": "not known" if pd.isna(slope) else f"{slope:.1f}°",
                     "Place": f"{row['lat']:.5f}, {row['lon']:.5f}"})
+        with st.popover("Send to review", icon=":material/rate_review:"):
+            html.note("The outlines that reach into this place go to the list of what is to be reviewed, with a note.")
+            who = st.text_input("Your name", state.get(_REVIEWER, ""), key="apart-reviewer")
+            if st.button("Send", type="primary", disabled=not who.strip(), width="stretch", key="apart-send"):
+                sent = send_apart(project, contest, int(row["id"]), who)
+                st.session_state[_REVIEWER] = who
+                state.note(f"{sent} outlines are up for review.")
 
 
 def _bar(name: str, value: float, colour: str) -> str:

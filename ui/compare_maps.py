@@ -1,6 +1,5 @@
 """The maps of a comparison: every model's beside the image, two over one image, and the terrain from four sides."""
 
-from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ from core.styles import Style
 from core.tiles import vector_url
 from core.tokens import signer
 from core.versus import ALL, COLOURS, SOME
-from ui import html, state
+from ui import html
 from ui.layers import Look, bounds_of, map_layers, raster_layer
-from ui.map.component import draw_map
+from ui.map.component import draw_map, picked_from_map
+from ui.picked import fly, pick, picked
 from ui.settings import projects_root
 
 MAP = "compare-map"
@@ -55,7 +55,7 @@ def terrain(project: Project, contest: Contest) -> None:
     _together(project, contest, panels, 340, row=2)
 
 
-def overlay(project: Project, contest: Contest, on_pick: Callable[[], None]) -> None:
+def overlay(project: Project, contest: Contest) -> None:
     """Show all outlines over one image, where the models differ, and any two layers to swipe between."""
     image = f"image-{_image(project, contest).id}"
     layers: Layers = [*_lines(contest), {
@@ -76,7 +76,7 @@ def overlay(project: Project, contest: Contest, on_pick: Callable[[], None]) -> 
     layers += [layer | {"visible": layer["slot"] == image} if layer["slot"].startswith("image-") else layer
                for layer in map_layers(project)]
     draw_map(project=f"{project.id}-{contest.id}", bounds=bounds_of(contest.map), name=MAP, height=560, layers=layers,
-             selected=state.get(state.SELECTED), fly=state.get(state.FLY), on_pick=on_pick)
+             selected=picked(contest.id), fly=fly(contest.id), on_pick=lambda: pick(contest.id, picked_from_map(MAP)))
 
 
 def _together(project: Project, contest: Contest, panels: list[tuple[str, Layers]], height: int,
@@ -88,7 +88,7 @@ def _together(project: Project, contest: Contest, panels: list[tuple[str, Layers
                 st.html(f'<p class="scarp-panel">{escape(title)}</p>')
                 draw_map(project=f"{project.id}-{contest.id}", name=f"compare-{row}-{at}", height=height,
                          bounds=bounds_of(contest.map), layers=[layer | {"visible": True} for layer in layers],
-                         group=f"compare-{row}", fly=state.get(state.FLY) if at == 0 else None)
+                         group=f"compare-{row}", fly=fly(contest.id) if at == 0 else None)
 
 
 def _image(project: Project, contest: Contest) -> Layer:

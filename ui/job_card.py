@@ -21,7 +21,9 @@ STATES: dict[State, tuple[str, str, Literal["gray", "primary", "green", "red", "
     State.LOST: ("Interrupted", ":material/power_off:", "orange"),
 }
 STAGES = {"prepare": "Preparing", "predict": "Searching", "write": "Writing maps", "outline": "Drawing outlines",
-          "ground": "Reading the ground", "train": "Learning", "compare": "Comparing with the first model"}
+          "ground": "Reading the ground", "train": "Learning", "compare": "Comparing with the first model",
+          "register": "Laying the images on each other", "pixels": "Comparing the maps",
+          "objects": "Comparing the landslides", "scores": "Scoring"}
 
 
 @st.fragment(run_every=1.0)

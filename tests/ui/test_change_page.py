@@ -96,7 +96,7 @@ def test_kinds_filter_the_table_and_a_selected_landslide_shows_its_figures(compa
     [kinds] = [group for group in app.get("button_group") if "New 1" in group.options]
     app = kinds.set_value(["enlarged"]).run()
     assert app.dataframe[0].value["change"].tolist() == ["enlarged"]
-    app.session_state["selected"] = 2
+    app.session_state["picked-change-one"] = 2
     app.run()
     assert "Landslide 2, enlarged" in words(app) and "Gained for certain" in words(app)
 

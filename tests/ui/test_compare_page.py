@@ -125,7 +125,7 @@ def test_a_place_they_do_not_agree_on_shows_what_each_says(compared, visit, word
     assert not app.exception
     [places] = [each.value for each in app.dataframe if "p1" in each.value]
     assert places["p1"].tolist() == [0.0] and places["p2"].tolist() == [0.8]
-    app.session_state["selected"] = 1
+    app.session_state["picked-one"] = 1
     app.run()
     text = words(app)
     assert "Place 1, 600 m²" in text and "<em>0.80</em>" in text and text.count("<figure>") == 2

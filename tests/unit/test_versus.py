@@ -15,6 +15,7 @@ from core.peak import forget_peak, peak_memory_mb
 from core.project import add_layer, create
 from core.registry import ModelCard
 from core.request import Request
+from core.review import Ledger
 from core.styles import Style
 from core.values import value_at
 from core.vectors import read_outlines
@@ -38,10 +39,13 @@ def detection(make_raster, tmp_path):
         make_raster(folder / "probability.tif", odds, gsd=1.0, nodata=255)
         shapes = np.array([shapely.box(388000 + left, 3676000 - bottom, 388000 + right, 3676000 - top)
                            for top, bottom, left, right in boxes], object)
-        write_layer(folder / "landslides.gpkg", {"geometry": shapes, "id": np.arange(1, len(boxes) + 1)}, UTM48, "")
+        write_layer(folder / "landslides.gpkg", {
+            "geometry": shapes, "id": np.arange(1, len(boxes) + 1),
+            "image_date": np.full(len(boxes), "NaT", "datetime64[D]")}, UTM48, "")
         write_json(folder / "run.json", {
             "model": {"name": more.pop("model", name), "classes": ["other", "landslide"]}, "threshold": 0.5,
-            "observed_m2": 12000.0, "timing": {"compile_s": 1.0, "predict_s": 2.0, "network_s": 1.5}, "peak_memory_mb": 500.0, "landslides": len(boxes),
+            "observed_m2": 12000.0, "timing": {"compile_s": 1.0, "predict_s": 2.0, "network_s": 1.5},
+            "peak_memory_mb": 500.0, "landslides": len(boxes),
             "outlines": {"min_area_m2": 50.0}, **more})
         return folder
     return made
@@ -169,6 +173,20 @@ def test_a_comparison_is_a_job_and_is_found_again(project, submitted, capsys):
     assert found.names == ["lite, 0.50 (1)", "lite, 0.50 (2)"]
     rivals.remove(found)
     assert rivals.contests(project) == [] and len(project.runs()) == 2
+
+
+def test_a_place_not_agreed_on_goes_to_review_with_a_note_once(project, submitted):
+    runs = sorted(project.runs(), key=lambda run: run.id)
+    rivals.compare(project, runs, None)
+    command = submitted[0][3]
+    assert main([str(word) for word in command[3:] if word not in ("--progress-file", "{progress}")]) == 0
+    [found] = rivals.contests(project)
+    assert rivals.send_apart(project, found, 1, "Ada") == rivals.send_apart(project, found, 1, "Ada") == 1
+    rows = Ledger(project).detections(run="two").set_index("outline")
+    assert rows.loc[1, "note"] == "" and rows.loc[2, "note"].startswith("Not agreed on by lite")
+    assert rows.loc[2, "version"] == 2 and len(Ledger(project).detections(run="one")) == 1
+    with pytest.raises(InputError, match="place"):
+        rivals.send_apart(project, found, 9, "Ada")
 
 
 def test_several_models_are_one_job_whose_paths_stay_inside(project, submitted):
