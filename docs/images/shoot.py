@@ -21,7 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-PAGES = {"overview": "/", "data": "/data", "detect": "/detect", "jobs": "/jobs"}
+PAGES = {"overview": "/", "data": "/data", "detect": "/detect", "review": "/review", "jobs": "/jobs"}
 SIZE = {"width": 1440, "height": 900}
 READY = ".sm-root[data-ready='1'][data-idle='1']"
 INSIDE_LARGEST = """() => {
@@ -83,6 +83,10 @@ def shoot(page: Page, name: str, theme: str) -> None:
             page.locator("[data-layer=slope] input[type=checkbox]").check()
         page.wait_for_timeout(3000)
         page.wait_for_selector(READY)
+    if name == "review":
+        page.locator(".st-key-act-accept").wait_for()
+        page.wait_for_selector(READY)
+        page.keyboard.press("j")
     page.wait_for_timeout(3000)
     Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(HERE / f"{name}-{theme}.webp", quality=90, method=6)
 
@@ -95,6 +99,7 @@ def main(address: str) -> None:
             for name, path in PAGES.items():
                 page = browser.new_context(viewport=SIZE, color_scheme=theme).new_page()
                 page.set_default_timeout(LIMIT_MS)
+                page.add_init_script("localStorage.setItem('scarp-reviewer', 'A. Reviewer')")
                 page.goto(f"{address}{path}?project=demo")
                 shoot(page, name, theme)
                 page.context.close()
