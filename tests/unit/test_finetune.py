@@ -14,6 +14,7 @@ import pytest
 import rasterio
 import shapely
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from shapely.geometry import box
 
@@ -28,6 +29,7 @@ from core.training.crops import Crops, Pool
 from core.training.finetune import FineTune, fine_tune, table
 from core.training.labels import read_labels
 from core.training.loop import Run, _begin
+from core.training.pictures import _painted
 from core.training.sources import Ground
 from tests.conftest import write_raster
 
@@ -205,6 +207,36 @@ def test_a_frozen_encoder_does_not_move_and_the_first_model_stays(
     load_network(card)
     with pytest.raises(StorageError, match="never overwritten"):
         fine_tune(settings(scene, mode=mode), tmp_path / "runs", models)
+
+
+def test_a_test_area_of_ones_own_and_a_model_that_nobody_kept_yet(
+        scene: dict[str, Path], models: Path, tmp_path: Path) -> None:
+    """Landslides that reach into the test area are held out, and the new model is not among the models."""
+    mine = box(0, 0, SIDE / 2, SIDE)
+    gpd.GeoDataFrame(geometry=[mine], crs="EPSG:32648").to_file(tmp_path / "test.gpkg")
+    lines = []
+    card = fine_tune(settings(scene, test=tmp_path / "test.gpkg", steps=5), tmp_path / "runs", models, lines.append,
+                     into=tmp_path / "new")
+    slides = gpd.read_file(scene["labels"])
+    assert card.training["landslides"]["held_out"] == int(slides.intersects(mine).sum())
+    assert card.folder == tmp_path / "new" and read_card(tmp_path / "new").sha256 == card.sha256
+    assert [each.name for each in models.iterdir()] == ["random"]
+    assert [line.get("step", line.get("stage")) for line in lines] == [5, "compare"]
+    (seen,) = [json.loads(line) for line in (tmp_path / "runs" / "tuned" / "curve.jsonl").read_text().splitlines()]
+    assert seen["step"] == 5 and seen["loss"] == lines[0]["loss"] and 0 <= seen["iou"] <= 1
+    pictures = sorted((tmp_path / "runs" / "tuned" / "pictures").iterdir())
+    with Image.open(pictures[0]) as first:
+        assert len(pictures) == 6 and first.width > 2.9 * first.height
+    with pytest.raises(StorageError, match="never overwritten"):
+        fine_tune(settings(scene, name="other"), tmp_path / "runs", models, into=tmp_path / "new")
+
+
+def test_pictures_show_what_was_found_missed_and_called_in_vain() -> None:
+    image = np.full((2, 2, 3), 100, np.uint8)
+    painted = _painted(image, np.array([[1, 1], [0, 255]], np.uint8), np.array([[True, False], [True, True]]), 1)
+    found, missed, alarm, unknown = painted.reshape(4, 3).tolist()
+    assert found[1] == max(found) and missed[2] == max(missed) and alarm[0] == max(alarm)
+    assert unknown == [100, 100, 100]
 
 
 def test_a_model_learns_an_image_whose_colours_it_never_saw(
