@@ -67,7 +67,7 @@ def _new(look: Review, studies: Studies) -> None:
         reviewed = st.toggle("The map as it is after review", bool((look.frame.get("status") == "accepted").any()),
                              help="Without what was rejected, with what was edited and drawn. Off: as it was detected.")
         if st.form_submit_button("Draw points", type="primary", icon=":material/scatter_plot:", width="stretch"):
-            with errors_in_words():
+            with errors_in_words(), st.spinner("Counting the ground ..."):
                 study = studies.new(_map(look, near, reviewed=reviewed), look.run.id,
                                     st.session_state.get(WHO) or "somebody", int(count), seed=time.time_ns() % 2**31)
                 st.session_state.update({STUDY: study.id, POINT: None})

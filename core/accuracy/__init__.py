@@ -8,8 +8,8 @@ those go through what a map says first, and would flatter it.
 
 from core.accuracy.design import allocate, points_needed
 from core.accuracy.estimate import Estimate, Figure, estimate
-from core.accuracy.strata import STRATA, MapOf, Point, Stratum, draw, measure_strata
+from core.accuracy.strata import STRATA, MapOf, Point, Stratum, Survey, draw, survey
 from core.accuracy.study import LABELS, Studies, Study
 
-__all__ = ["LABELS", "STRATA", "Estimate", "Figure", "MapOf", "Point", "Stratum", "Studies", "Study", "allocate",
-           "draw", "estimate", "measure_strata", "points_needed"]
+__all__ = ["LABELS", "STRATA", "Estimate", "Figure", "MapOf", "Point", "Stratum", "Studies", "Study", "Survey",
+           "allocate", "draw", "estimate", "points_needed", "survey"]

@@ -6,7 +6,7 @@ stratum. Near ground is a stratum of its own because that is where outlines are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -95,54 +95,73 @@ class Point:
     lat: float
 
 
-def measure_strata(of: MapOf) -> tuple[Stratum, ...]:
+@dataclass(frozen=True)
+class Survey:
+    """A map's strata, counted block by block.
+
+    Attributes:
+        of: The map.
+        windows: Of the blocks.
+        pixels: (blocks, strata) pixels of each stratum in each block.
+        areas_m2: (strata,) true areas.
+    """
+
+    of: MapOf
+    windows: tuple[Window, ...]
+    pixels: NDArray[np.int64]
+    areas_m2: NDArray[np.float64]
+
+    @property
+    def strata(self) -> tuple[Stratum, ...]:
+        """The strata, in the order of ``STRATA``."""
+        return tuple(Stratum(name, int(n), float(m2))
+                     for name, n, m2 in zip(STRATA, self.pixels.sum(0), self.areas_m2, strict=True))
+
+
+def survey(of: MapOf) -> Survey:
     """Count the pixels and area of each stratum.
 
     Raises:
-        InputError: The raster cannot be read.
+        InputError: The raster cannot be read, or near ground reaches further than a block.
     """
-    pixels, area = np.zeros(len(STRATA), np.int64), np.zeros(len(STRATA))
-    for grid, counts, _ in _counted(of):
-        pixels += counts
-        area += counts * grid.pixel_area_m2
-    return tuple(Stratum(name, int(n), float(m2)) for name, n, m2 in zip(STRATA, pixels, area, strict=True))
+    windows, pixels, areas = [], [], np.zeros(len(STRATA))
+    with open_geotiff(of.classes) as dataset:
+        whole = grid_of(dataset)
+        for window in blocks(whole.shape, BLOCK):
+            grid = whole.window(window)
+            found = np.bincount(_strata(of, dataset, grid).ravel(), minlength=256)[:len(STRATA)]
+            windows.append(window)
+            pixels.append(found)
+            areas += found * grid.pixel_area_m2
+    return Survey(of, tuple(windows), np.array(pixels, np.int64), areas)
 
 
-def draw(of: MapOf, counts: Mapping[str, int], seed: int) -> tuple[tuple[Point, ...], tuple[Stratum, ...]]:
+def draw(known: Survey, counts: Mapping[str, int], seed: int) -> tuple[Point, ...]:
     """Draw points at random, without replacement and with equal chances in each stratum.
 
     Args:
-        of: The map.
+        known: The strata.
         counts: Points in each stratum; a smaller one gives all its pixels.
         seed: The same seed gives the same points.
-
-    Returns:
-        The points, and the strata as they were measured on the way.
 
     Raises:
         InputError: The raster cannot be read.
     """
-    random = np.random.default_rng(seed)
-    windows, by_block, area = [], [], np.zeros(len(STRATA))
-    for grid, found, window in _counted(of):
-        windows.append(window)
-        by_block.append(found)
-        area += found * grid.pixel_area_m2
-    sizes = np.array(by_block, np.int64).reshape(-1, len(STRATA))
-    total = sizes.sum(0)
+    random, total = np.random.default_rng(seed), known.pixels.sum(0)
     wanted: dict[int, list[tuple[int, int]]] = {}
     for stratum, name in enumerate(STRATA):
         number = min(counts.get(name, 0), int(total[stratum]))
         ranks = np.sort(random.choice(total[stratum], number, replace=False)) if number else np.zeros(0, np.int64)
-        ends = sizes[:, stratum].cumsum()
+        ends = known.pixels[:, stratum].cumsum()
         for block, rank in zip(np.searchsorted(ends, ranks, side="right"), ranks, strict=True):
-            wanted.setdefault(int(block), []).append((stratum, int(rank - ends[block] + sizes[block, stratum])))
+            wanted.setdefault(int(block), []).append((stratum, int(rank - ends[block] + known.pixels[block, stratum])))
     places = []
-    with open_geotiff(of.classes) as dataset:
+    with open_geotiff(known.of.classes) as dataset:
         whole = grid_of(dataset)
         for block, picks in wanted.items():
-            grid = whole.window(windows[block])
-            at = {stratum: np.flatnonzero(_strata(of, dataset, grid) == stratum) for stratum in {s for s, _ in picks}}
+            grid = whole.window(known.windows[block])
+            strata = _strata(known.of, dataset, grid)
+            at = {stratum: np.flatnonzero(strata == stratum) for stratum in {s for s, _ in picks}}
             for stratum, rank in picks:
                 row, column = divmod(int(at[stratum][rank]), grid.width)
                 places.append((STRATA[stratum], *(grid.transform @ (column + 0.5, row + 0.5))))
@@ -150,20 +169,8 @@ def draw(of: MapOf, counts: Mapping[str, int], seed: int) -> tuple[tuple[Point, 
     points = []
     for number, index in enumerate(random.permutation(len(places)), start=1):
         name, x, y = places[index]
-        lon, lat = to.transform(x, y)
-        points.append(Point(number, name, x, y, lon, lat))
-    return tuple(points), tuple(Stratum(name, int(n), float(m2))
-                                for name, n, m2 in zip(STRATA, total, area, strict=True))
-
-
-def _counted(of: MapOf) -> Iterator[tuple[Grid, NDArray[np.int64], Window]]:
-    """Yield each block's grid, pixels in each stratum, and window."""
-    with open_geotiff(of.classes) as dataset:
-        whole = grid_of(dataset)
-        for window in blocks(whole.shape, BLOCK):
-            grid = whole.window(window)
-            found = np.bincount(_strata(of, dataset, grid).ravel(), minlength=256)[:len(STRATA)]
-            yield grid, found, window
+        points.append(Point(number, name, x, y, *to.transform(x, y)))
+    return tuple(points)
 
 
 def _strata(of: MapOf, dataset: DatasetReader, grid: Grid) -> NDArray[np.uint8]:

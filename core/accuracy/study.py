@@ -19,7 +19,7 @@ from sqlalchemy import Row, func, insert, select
 
 from core.accuracy.design import LEAST, allocate
 from core.accuracy.estimate import Estimate, estimate
-from core.accuracy.strata import MapOf, Stratum, draw, measure_strata
+from core.accuracy.strata import MapOf, Stratum, draw, survey
 from core.errors import InputError, unknown_name
 from core.store import Store, accuracy_labels, accuracy_points, accuracy_studies, open_store
 
@@ -84,16 +84,16 @@ class Studies:
             InputError: Nobody asks, the map cannot be read, or nothing of it was observed.
         """
         name = _named(who)
-        strata = measure_strata(of)
-        if any(0 < each.pixels < least for each in strata[1:]):
-            of = replace(of, apart=False)
-            strata = measure_strata(of)
+        known = survey(of)
+        if any(0 < each.pixels < least for each in known.strata[1:]):
+            known = survey(replace(of, apart=False))
+        strata = known.strata
         total = sum(each.area_m2 for each in strata)
         if not total:
             raise InputError("map", got="nothing that was observed", expected="some ground",
                              remedy="Choose another area.")
         given = allocate(count, {each.name: each.area_m2 / total for each in strata}, least)
-        points, _ = draw(of, given, seed)
+        points = draw(known, given, seed)
         study = str(uuid4())
         with self._store.writing() as connection:
             connection.execute(insert(accuracy_studies), {

@@ -10,7 +10,7 @@ import pytest
 from scipy.ndimage import distance_transform_edt
 from shapely.geometry import box
 
-from core.accuracy import MapOf, Studies, allocate, draw, estimate, measure_strata, points_needed, strata
+from core.accuracy import MapOf, Studies, allocate, draw, estimate, points_needed, strata, survey
 from core.errors import InputError, UnknownNameError
 from core.project import create
 
@@ -149,7 +149,7 @@ def test_strata_are_those_of_the_whole_raster_whatever_the_blocks(classes, monke
     want = np.bincount(expected(values).ravel(), minlength=256)[:3]
     for block in (64, 97, 1024):
         monkeypatch.setattr(strata, "BLOCK", block)
-        found = measure_strata(MapOf(path, 1, near_m=15.0))
+        found = survey(MapOf(path, 1, near_m=15.0)).strata
         assert [each.pixels for each in found] == want.tolist()
         assert [each.area_m2 for each in found] == pytest.approx((want * 0.25).tolist())
 
@@ -158,9 +158,9 @@ def test_points_lie_in_their_stratum_and_the_seed_gives_the_same(classes, monkey
     path, values = classes
     monkeypatch.setattr(strata, "BLOCK", 128)
     of, counts = MapOf(path, 1, near_m=15.0), {"landslide": 60, "near": 50, "far": 90}
-    points, measured = draw(of, counts, seed=4)
-    assert draw(of, counts, seed=4) == (points, measured) and draw(of, counts, seed=5)[0] != points
-    assert measured == measure_strata(of)
+    known = survey(of)
+    points = draw(known, counts, seed=4)
+    assert draw(survey(of), counts, seed=4) == points != draw(known, counts, seed=5)
     truth = expected(values)
     rows = [int((3676000 - each.y) / 0.5) for each in points]
     columns = [int((each.x - 388000) / 0.5) for each in points]
@@ -176,9 +176,9 @@ def test_every_pixel_of_a_stratum_has_the_same_chance(make_raster, monkeypatch):
     values[5:7, 5:10] = 1
     path = make_raster("small.tif", array=values, nodata=255)
     monkeypatch.setattr(strata, "BLOCK", 16)
-    hits = np.zeros(values.shape)
+    hits, known = np.zeros(values.shape), survey(MapOf(path, 1, near_m=1.0))
     for seed in range(150):
-        for point in draw(MapOf(path, 1, near_m=1.0), {"far": 60}, seed)[0]:
+        for point in draw(known, {"far": 60}, seed):
             hits[int((3676000 - point.y) / 0.5), int((point.x - 388000) / 0.5)] += 1
     far = expected(values, 1.0) == 2
     share = 150 * 60 / far.sum()
@@ -190,7 +190,8 @@ def test_a_small_stratum_gives_all_it_has_and_an_area_cuts(classes):
     path, _ = classes
     corner = box(388000 + 250, 3676000 - 155, 388000 + 260, 3676000 - 150)
     of = MapOf(path, 1, near_m=15.0, area=corner)
-    points, measured = draw(of, {"landslide": 1000, "near": 10}, 1)
+    measured = survey(of).strata
+    points = draw(survey(of), {"landslide": 1000, "near": 10}, 1)
     assert [each.pixels for each in measured] == [200, 0, 0] and len(points) == 200
     assert measured[0].area_m2 == pytest.approx(50)
 
@@ -198,18 +199,18 @@ def test_a_small_stratum_gives_all_it_has_and_an_area_cuts(classes):
 def test_a_reviewed_map_is_its_outlines(classes):
     path, _ = classes
     of = MapOf(path, 1, outlines=(box(388300, 3675900, 388310, 3675910), box(388000, 3675760, 388050, 3675790)))
-    found = measure_strata(of)
+    found = survey(of).strata
     assert found[0].area_m2 == pytest.approx(100)  # the second lies on ground that was not observed
-    assert measure_strata(MapOf(path, 1, outlines=()))[0].pixels == 0
+    assert survey(MapOf(path, 1, outlines=())).strata[0].pixels == 0
     with pytest.raises(InputError, match="distance"):
-        measure_strata(MapOf(path, 1, near_m=0))
+        survey(MapOf(path, 1, near_m=0))
 
 
 def test_degrees_are_measured_in_metres(make_raster):
     values = np.zeros((200, 200), np.uint8)
     values[100, 100] = 1
     path = make_raster("degrees.tif", array=values, crs="EPSG:4326", gsd=1e-5, origin=(103.8, 60.0))
-    near = measure_strata(MapOf(path, 1, near_m=10.0))[1]
+    near = survey(MapOf(path, 1, near_m=10.0)).strata[1]
     assert near.area_m2 == pytest.approx(np.pi * 100, rel=0.05)
 
 
@@ -276,8 +277,8 @@ def test_a_study_ends_in_an_estimate(study):
     with pytest.raises(InputError, match="fewer than two"):
         studies.estimate(made.id)
     where = {each.number: each.stratum for each in draw(
-        MapOf(studies.folder.parent / "classes.tif", 1, near_m=15.0),
-        allocate(200, {each.name: each.area_m2 / sum(s.area_m2 for s in made.strata) for each in made.strata}), 3)[0]}
+        survey(MapOf(studies.folder.parent / "classes.tif", 1, near_m=15.0)),
+        allocate(200, {each.name: each.area_m2 / sum(s.area_m2 for s in made.strata) for each in made.strata}), 3)}
     for number, stratum in where.items():
         studies.label(made.id, number, "A", "landslide" if stratum == "landslide" or number == 7 else "other")
     found = studies.estimate(made.id)
