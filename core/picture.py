@@ -92,7 +92,7 @@ class Picture:
             with rasterio.open(self.image, driver="GTiff") as source:
                 crs = upright(Grid(source.shape, source.transform, source.crs))
                 shapes = [] if frame is None else [each for each in frame.to_crs(crs.to_wkt()).geometry if each]
-                grid = _view(source, crs, shapes)
+                grid = view(source, crs, shapes)
                 drawn = colours(source, grid, imagery(self.image, dict(self.bands) or None).style())
             if self.dem:
                 drawn[..., :3] = with_relief(drawn[..., :3], self.dem, grid)
@@ -110,7 +110,7 @@ def upright(grid: Grid) -> CRS:
     return grid.local_metric_crs if grid.crs.is_geographic else grid.crs
 
 
-def _view(source: rasterio.DatasetReader, crs: CRS, shapes: list[shapely.Geometry]) -> Grid:
+def view(source: rasterio.DatasetReader, crs: CRS, shapes: list[shapely.Geometry]) -> Grid:
     """Return the grid of the picture: as much of the image as fills it, about the middle of the landslides."""
     with WarpedVRT(source, crs=crs) as whole:
         left, bottom, right, top = whole.bounds

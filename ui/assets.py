@@ -1,6 +1,7 @@
 """The vendored browser files, at an address that changes with their content."""
 
 import hashlib
+from base64 import b64encode
 from functools import lru_cache
 
 from starlette.responses import Response
@@ -24,12 +25,16 @@ def asset_url(name: str) -> str:
     return f"/assets/{version()}/{name}"
 
 
-def font_css() -> str:
-    """Return the style that brings the vendored font, split as its makers split it."""
+def font_css(*, inside: bool = False) -> str:
+    """Return the style that brings the vendored font, split as its makers split it; ``inside``: with the font."""
+    def address(name: str) -> str:
+        data = b64encode((MAP_ASSETS / name).read_bytes()).decode() if inside else ""
+        return f"data:font/woff2;base64,{data}" if inside else asset_url(name)
+
     spans = {"inter-latin": "U+0000-00FF,U+0131,U+0152-0153,U+02BB-02DC,U+2000-206F,U+20AC,U+2122,U+2212",
              "inter-latin-ext": "U+0100-02BA,U+1E00-1E9F,U+1EF2-1EFF,U+20A0-20AB,U+2C60-2C7F"}
     return "".join(f"@font-face{{font-family:Inter;font-weight:100 900;font-display:swap;unicode-range:{span};"
-                   f"src:url({asset_url(name)}.woff2) format('woff2')}}" for name, span in spans.items())
+                   f"src:url({address(f'{name}.woff2')}) format('woff2')}}" for name, span in spans.items())
 
 
 class _Versioned(StaticFiles):

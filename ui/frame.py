@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from ui.assets import asset_url, font_css
-from ui.nav import PAGES
+from ui.nav import ALL
 from ui.settings import ROOT
 
 _INDEX = Path(st.__file__).parent / "static" / "index.html"
@@ -23,7 +23,7 @@ _KINDS = {"frame.css": "text/css", "frame.js": "text/javascript"}
 def routes() -> list[Route]:
     """Return the routes of all pages, and of what their document needs."""
     return [Route("/frame/{version}/{name}", _part), Route("/overview", _to_root),
-            *(Route("/" if name == "overview" else f"/{name}", _document) for name in PAGES)]
+            *(Route("/" if name == "overview" else f"/{name}", _document) for name in ALL)]
 
 
 def document() -> str:

@@ -43,15 +43,19 @@ _PAGES = (
     Page("jobs", "Jobs", ":material/pending_actions:"),
 )
 PAGES = {page.name: page for page in _PAGES if page.path.is_file()}
+PRESENT = Page("present", "Presentation", ":material/slideshow:")
+"""Fills the whole window; the report's page leads there."""
+
+ALL = PAGES | {PRESENT.name: PRESENT}
 
 
 def link(page: str, label: str = "", icon: str | None = None, *, width: str = "content", **changes: str) -> None:
     """Show a link to a page; ``project``, ``run``, ``area`` and ``job`` change what it opens."""
-    there = PAGES[page]
+    there = ALL[page]
     st.page_link(there.path, label=label or there.title, icon=icon or there.icon, width=width,
                  query_params=state.address(**changes))
 
 
 def go(page: str, **changes: str) -> NoReturn:
     """Turn to a page at once."""
-    st.switch_page(PAGES[page].path, query_params=state.address(**changes))
+    st.switch_page(ALL[page].path, query_params=state.address(**changes))

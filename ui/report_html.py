@@ -13,6 +13,7 @@ from core.review import chips
 from core.statistics import bins_for, size_frequency
 from core.styles import Style, imagery
 from ui import charts
+from ui.assets import font_css
 from ui.saved_map import saved_map
 
 _PAGE = Template("""<!doctype html>
@@ -20,7 +21,7 @@ _PAGE = Template("""<!doctype html>
 <meta http-equiv="Content-Security-Policy"
  content="default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval';
  font-src data:; frame-src 'self'; connect-src data: blob:; worker-src blob:">
-<title>$title: landslides</title><style>
+<title>$title: landslides</title><style>$fonts
 :root { --ink: #17262b; --pale: #5a6b70; --line: #d8dfe1; --accent: #0c7473; --ground: #f5f7f7; --slide: $colour; }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.55 Inter, system-ui, sans-serif; }
@@ -73,7 +74,7 @@ def report_html(project: Project, run: Run, report: Report) -> str:
     """
     note = f"<p>{escape(report.note)}</p>" if report.note else ""
     return _PAGE.substitute(
-        title=escape(report.title), colour=charts.LANDSLIDE, note=note,
+        title=escape(report.title), colour=charts.LANDSLIDE, note=note, fonts=font_css(inside=True),
         facts=_pairs(report.facts, "facts"), figures=_pairs(report.figures, "figures"),
         map=escape(saved_map(project, run, report.outlines)), sizes=_sizes(report),
         largest=_largest(project, report) or "<p>None was found.</p>",

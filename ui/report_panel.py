@@ -7,6 +7,7 @@ from core.project import Project, Run
 from core.report import Report, gather, report_pdf
 from core.runs import title_of, when
 from ui import html, nav, state
+from ui.presentation import presentation
 from ui.report_html import report_html
 from ui.settings import models_root
 from ui.words import errors_in_words
@@ -39,6 +40,10 @@ def files(project: Project, run: Run) -> None:
         st.download_button("Report as PDF", lambda: report_pdf(project, run, _report(project, run)), f"{name}.pdf",
                            "application/pdf", icon=":material/picture_as_pdf:", on_click="ignore",
                            help="A4 pages, with maps to print.")
+        nav.link("present", "Present", run=run.id)
+        st.download_button("Presentation as HTML", lambda: presentation(project, run, models_root()).encode(),
+                           f"{project.id}-{run.id}-presentation.html", "text/html", icon=":material/slideshow:",
+                           on_click="ignore", help="The guided tour as a file that opens anywhere.")
 
 
 def contents(project: Project, run: Run) -> None:

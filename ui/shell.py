@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ui import state
-from ui.nav import PAGES
+from ui.nav import ALL
 from ui.settings import ROOT
 from ui.topbar import topbar
 from ui.words import errors_in_words
@@ -11,7 +11,7 @@ from ui.words import errors_in_words
 st.set_page_config("Scarp", ROOT / "ui" / "logo-mark.svg", layout="wide", initial_sidebar_state=370)
 st.logo(ROOT / "ui" / "logo.svg", size="large", icon_image=ROOT / "ui" / "logo.svg")
 page = st.navigation([st.Page(each.path, title=each.title, icon=each.icon, url_path=each.name,
-                              default=each.name == "overview") for each in PAGES.values()], position="hidden")
+                              default=each.name == "overview") for each in ALL.values()], position="hidden")
 state.settle_address()
 topbar()
 with errors_in_words():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import geopandas
 import numpy as np
 import pyproj
 import rasterio
@@ -17,9 +18,9 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
 from core.grid import Grid
-from core.picture import colours, upright, warped, with_relief
-from core.styles import Style, imagery
-from core.terrain import gradients, hillshade
+from core.picture import colours, upright, view, warped, with_relief
+from core.styles import SLOPE_RAMP, SLOPE_TOP_DEG, Style, imagery
+from core.terrain import gradients, hillshade, slope_deg
 
 if TYPE_CHECKING:
     from core.project import Layer, Project
@@ -58,6 +59,13 @@ def frame_of(path: Path) -> Grid:
     return Grid(shape, Affine.translation(left, top) @ Affine.scale(step, -step), crs)
 
 
+def wide_frame(path: Path, outlines: geopandas.GeoDataFrame) -> Grid:
+    """Return an upright grid as wide as a screen, about the middle of the landslides."""
+    with rasterio.open(path, driver="GTiff") as source:
+        crs = upright(Grid(source.shape, source.transform, source.crs))
+        return view(source, crs, [each for each in outlines.to_crs(crs.to_wkt()).geometry if each])
+
+
 def image_map(project: Project, image: Layer, dem: Layer | None, grid: Grid) -> Picture:
     """Draw imagery as the map does at first, with the relief of the ground in it where there is elevation."""
     path = project.path(image)
@@ -70,18 +78,32 @@ def image_map(project: Project, image: Layer, dem: Layer | None, grid: Grid) -> 
 
 def relief_map(dem: Path, grid: Grid) -> Picture:
     """Draw the hillshade of elevation."""
-    with rasterio.open(dem, driver="GTiff") as source, warped(source, grid, Resampling.cubic_spline) as view:
-        elevation = view.read(1, masked=True).astype(np.float32).filled(np.nan)
+    with rasterio.open(dem, driver="GTiff") as source, warped(source, grid, Resampling.cubic_spline) as on_grid:
+        elevation = on_grid.read(1, masked=True).astype(np.float32).filled(np.nan)
     light = hillshade(*gradients(elevation, grid.frame_m(), edges=True), multidirectional=True)
     seen = np.where(np.isfinite(elevation) & (light > 0), 255, 0).astype(np.uint8)
     return Picture(grid, np.dstack([light.astype(np.uint8)] * 3 + [seen]))
 
 
+def slope_map(dem: Path, grid: Grid) -> Picture:
+    """Draw slope in its colours, shaded by the relief."""
+    with rasterio.open(dem, driver="GTiff") as source, warped(source, grid, Resampling.cubic_spline) as on_grid:
+        elevation = on_grid.read(1, masked=True).astype(np.float32).filled(np.nan)
+    de, dn = gradients(elevation, grid.frame_m(), edges=True)
+    slope, light = slope_deg(de, dn), hillshade(de, dn, multidirectional=True).astype(np.float32)
+    steps = np.linspace(0, SLOPE_TOP_DEG, len(SLOPE_RAMP))
+    ramp = np.array([[int(code[i:i + 2], 16) for i in (1, 3, 5)] for code in SLOPE_RAMP])
+    known = np.isfinite(slope)
+    shade = np.clip(0.35 + light / 255, 0, 1)
+    tint = [np.interp(np.where(known, slope, 0), steps, ramp[:, band]) * shade for band in range(3)]
+    return Picture(grid, np.dstack([*tint, np.where(known, 255, 0)]).astype(np.uint8))
+
+
 def probability_map(path: Path, grid: Grid) -> Picture:
     """Draw the probability of landslide in its colours."""
     style = Style("probability")
-    with rasterio.open(path, driver="GTiff") as source, warped(source, grid, Resampling.average) as view:
-        values = style.paint(view.read(style.indexes, masked=True))
+    with rasterio.open(path, driver="GTiff") as source, warped(source, grid, Resampling.average) as on_grid:
+        values = style.paint(on_grid.read(style.indexes, masked=True))
     data, seen = values.filled(0).astype(np.uint8)[0], ~np.ma.getmaskarray(values)[0]
     return Picture(grid, np.dstack([probability_colours()[data], np.where(seen, 255, 0).astype(np.uint8)]))
 

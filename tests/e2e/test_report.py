@@ -27,6 +27,7 @@ def test_the_report_is_made_and_opens_offline(open_page, browser, tmp_path, clip
     alone.goto(file.as_uri())
     chart = alone.locator(".js-plotly-plot .scatterlayer path.point")
     chart.first.wait_for(state="attached")
+    alone.locator("iframe[title=Map]").scroll_into_view_if_needed()  # a browser draws no frame that nobody sees
     inner = alone.frame_locator("iframe[title=Map]")
     inner.locator(".leaflet-image-layer").first.wait_for()
     inner.locator(".scarp-legend", has_text="landslide").wait_for()
@@ -34,3 +35,26 @@ def test_the_report_is_made_and_opens_offline(open_page, browser, tmp_path, clip
     assert alone.evaluate("window.attacked") is None and clipped(alone) == []
     assert not asked and not wrong, (asked, wrong)
     context.close()
+
+
+def test_the_tour_is_driven_by_the_keyboard_and_closes(open_page):
+    page = open_page("/report?project=valley", size=(1920, 1080))
+    page.get_by_role("link", name="Present", exact=True).click()
+    tour = page.frame_locator(".st-key-present iframe")
+    title = tour.locator(".card.seen h1")
+    title.wait_for()
+    box = page.locator(".st-key-present iframe").bounding_box()
+    assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, 1920, 1080)
+    tour.locator(".stage").click()
+    tour.locator(".card.seen[aria-label='2 of 6']").wait_for()
+    for number in (3, 4, 5, 6, 6):
+        page.keyboard.press("ArrowRight")
+        tour.locator(f".card.seen[aria-label='{number} of 6']").wait_for()
+        assert tour.locator(".layer.seen").count() >= 1
+    page.keyboard.press("4")
+    tour.locator(".card.seen", has_text="3 landslides found").wait_for()
+    assert tour.locator("#layer-outlines.seen").count() == 1
+    page.keyboard.press("Home")
+    tour.locator(".card.seen[aria-label='1 of 6']").wait_for()
+    page.get_by_role("link", name="Close").click()
+    page.get_by_text("What it does not say").wait_for()

@@ -20,7 +20,8 @@ def test_it_shows_what_the_report_will_say(root, visit, words):
     assert not app.exception
     said = words(app)
     assert "How it was made" in said and "Nobody has reviewed" in said and "5,100 m²" in said
-    assert [each.proto.label for each in app.get("download_button")] == ["Report as HTML", "Report as PDF"]
+    assert [each.proto.label for each in app.get("download_button")] == [
+        "Report as HTML", "Report as PDF", "Presentation as HTML"]
 
 
 def test_the_html_file_is_inert_and_asks_nothing_of_the_network(root):
