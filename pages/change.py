@@ -7,8 +7,9 @@ from ui import html, state
 from ui.change_figures import figures
 from ui.change_layers import change_layers, images
 from ui.change_results import key_figures, objects, panel
-from ui.change_setup import choose, follow, under_way
+from ui.change_setup import WATCHED, choose, shown_key
 from ui.empty import no_project
+from ui.followed import follow
 from ui.layers import bounds_of
 from ui.map.component import draw_map, picked_from_map
 from ui.picked import fly, pick, picked
@@ -20,8 +21,7 @@ def change_page(project: Project) -> None:
     """Show the chosen comparison, or the way to one."""
     html.title("Change", project.name, "Two dates compared: which landslides are new, which grew, what became what.")
     comparison = choose(project)
-    if waiting := under_way(project):
-        follow(waiting)
+    follow(project, WATCHED, shown_key(project))
     if comparison is None:
         html.empty("No comparison yet", "Choose two detections or references of different dates under New comparison.")
         return

@@ -7,9 +7,10 @@ from core.rivals import Contest
 from ui import html, state
 from ui.compare_apart import panel
 from ui.compare_maps import overlay, side_by_side, terrain
-from ui.compare_setup import choose, follow, under_way
+from ui.compare_setup import WATCHED, choose, shown_key
 from ui.compare_table import models_table, pairs
 from ui.empty import no_project
+from ui.followed import follow
 
 VIEWS = ("Side by side", "Over each other", "Terrain")
 
@@ -34,8 +35,7 @@ def compare_page(project: Project) -> None:
     """Show the chosen comparison, or the way to one."""
     html.title("Compare", project.name, "Detections of one ground by several models, or by one with other settings.")
     contest = choose(project)
-    if waiting := under_way(project):
-        follow(project, waiting)
+    follow(project, WATCHED, shown_key(project))
     if contest is None:
         html.empty("No comparison yet", "Choose two or more detections of the same ground under New comparison.")
         return

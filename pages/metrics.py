@@ -6,9 +6,10 @@ from core.project import Project
 from core.scored import references
 from ui import html, nav, state
 from ui.empty import no_project
+from ui.followed import follow
 from ui.metrics_published import published
 from ui.metrics_scores import scores
-from ui.metrics_setup import choose, failed, follow, under_way
+from ui.metrics_setup import choose, failed
 
 
 def metrics_page(project: Project) -> None:
@@ -25,8 +26,7 @@ def metrics_page(project: Project) -> None:
         nav.link("data", "Add data", ":material/layers:")
     else:
         found = choose(project, run)
-        if waiting := under_way(project):
-            follow(waiting)
+        follow(project, ("evaluate",))
         if found:
             scores(run, found)
         else:

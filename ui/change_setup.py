@@ -3,17 +3,15 @@
 import streamlit as st
 
 from core.dates import Comparison, Side, compare, comparisons, remove, sides, suggested, undetected
-from core.jobs import ACTIVE, Job, jobs, read
 from core.project import Layer, Project
 from core.request import Request
 from ui import html, state
-from ui.job_card import job_card
 from ui.models import models
 from ui.place import day
 from ui.settings import models_root
 from ui.words import errors_in_words
 
-_WATCHED = ("change", "detect")
+WATCHED = ("change", "detect")
 
 
 def shown_key(project: Project) -> str:
@@ -104,28 +102,6 @@ def _detect(project: Project, images: list[Layer]) -> None:
                 dem = next(iter(project.of("dem")), None)
                 Request(image, model, dem, state.current_area(project)).submit(project, models_root())
             st.rerun()
-
-
-def under_way(project: Project) -> list[Job]:
-    """Return the jobs that a comparison waits for, the oldest first."""
-    return [job for job in reversed(jobs(project.folder / "jobs", *ACTIVE)) if job.kind in _WATCHED]
-
-
-@st.fragment(run_every=1.0)
-def follow(shown: list[Job]) -> None:
-    """Show jobs while they run; when one ends the whole page is drawn again, with what it made."""
-    for job in shown:
-        now = read(job.folder)
-        if not now.active:
-            if "change" in job.params:
-                st.session_state.pop(shown_key_of(job), None)
-            st.rerun()
-        job_card(now)
-
-
-def shown_key_of(job: Job) -> str:
-    """Return ``shown_key`` of a job's project."""
-    return f"change-shown-{job.project.name}"
 
 
 def _day(text: str | None, otherwise: str) -> str:

@@ -2,27 +2,29 @@
 
 import streamlit as st
 
-from core.jobs import ACTIVE, Job, jobs, read
-from core.project import Project, Run
-from core.registry import ModelCard
+from core.project import Layer, Project, Run
 from core.request import Request, source
 from core.rivals import Contest, compare, contests, detect_each, remove
 from core.runs import title_of, when
 from core.scored import references
 from core.versus import MOST
 from ui import html, state
-from ui.job_card import job_card
 from ui.models import models
 from ui.place import day
 from ui.settings import models_root
 from ui.words import errors_in_words
 
-_WATCHED = ("versus", "detect-each")
+WATCHED = ("versus", "detect-each")
+
+
+def shown_key(project: Project) -> str:
+    """Return where the session keeps which comparison is looked at."""
+    return f"versus-shown-{project.id}"
 
 
 def choose(project: Project) -> Contest | None:
     """Show which comparison this is, a choice of others, and a way to a new one."""
-    known, key = {each.id: each for each in contests(project)}, f"versus-shown-{project.id}"
+    known, key = {each.id: each for each in contests(project)}, shown_key(project)
     if st.session_state.get(key) not in known:
         st.session_state.pop(key, None)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -39,22 +41,6 @@ def choose(project: Project) -> Contest | None:
                 html.note("Its maps and its list are removed; the detections stay.")
                 st.button("Remove", key=f"remove-{chosen.id}", on_click=_remove, args=[chosen])
     return chosen
-
-
-def under_way(project: Project) -> list[Job]:
-    """Return the jobs that a comparison waits for, the oldest first."""
-    return [job for job in reversed(jobs(project.folder / "jobs", *ACTIVE)) if job.kind in _WATCHED]
-
-
-@st.fragment(run_every=1.0)
-def follow(project: Project, shown: list[Job]) -> None:
-    """Show them; when one ends the page is drawn again, with what it made."""
-    for job in shown:
-        now = read(job.folder)
-        if not now.active:
-            st.session_state.pop(f"versus-shown-{project.id}", None)
-            st.rerun()
-        job_card(now)
 
 
 def _runs(project: Project) -> None:
@@ -103,20 +89,16 @@ def _models(project: Project) -> None:
     if st.button("Detect with each", type="primary", icon=":material/radar:", width="stretch", disabled=not chosen,
                  key="versus-detect"):
         with errors_in_words():
-            _start(project, [cards[name] for name in chosen],
-                   Request(layer, cards[chosen[0]], next(iter(project.of("dem")), None), area))
+            request = Request(layer, cards[chosen[0]], next(iter(project.of("dem")), None), area)
+            detect_each(project, request, [cards[name] for name in chosen], models_root())
             st.rerun()
-
-
-def _start(project: Project, cards: list[ModelCard], request: Request) -> None:
-    detect_each(project, request, cards, models_root())
 
 
 def _name(run: Run) -> str:
     return " · ".join(filter(None, (title_of(run), when(run))))
 
 
-def _layer(layer: object) -> str:
+def _layer(layer: Layer | None) -> str:
     if layer is None:
         return "None"
     return f"{layer.title}, {day(layer.date)}" if layer.date else layer.title

@@ -1,13 +1,12 @@
-"""Which detection is scored against which reference, and the job that does it."""
+"""Which detection is scored against which reference, and why that came to nothing."""
 
 import streamlit as st
 
-from core.jobs import ACTIVE, Job, jobs, read
+from core.jobs import jobs
 from core.project import Layer, Project, Run
 from core.runs import title_of, when
 from core.scored import Evaluation, evaluations, references, score, suggested
 from ui import html, state
-from ui.job_card import job_card
 from ui.place import day
 from ui.words import errors_in_words
 
@@ -33,21 +32,6 @@ def choose(project: Project, run: Run) -> Evaluation | None:
                 score(project, run, layers[name])
                 st.rerun()
     return found
-
-
-def under_way(project: Project) -> list[Job]:
-    """Return the evaluations that wait or run, the oldest first."""
-    return [job for job in reversed(jobs(project.folder / "jobs", *ACTIVE)) if job.kind == "evaluate"]
-
-
-@st.fragment(run_every=1.0)
-def follow(shown: list[Job]) -> None:
-    """Show them; when one ends the page is drawn again."""
-    for job in shown:
-        now = read(job.folder)
-        if not now.active:
-            st.rerun()
-        job_card(now)
 
 
 def failed(project: Project, run: Run) -> None:
