@@ -30,6 +30,13 @@ html, body { height: 100%%; margin: 0; }
 .scarp-legend p { margin: 4px 0 0; font-size: 12px; color: #5a6b70; }
 </style>"""
 
+# In a frame of its own process the page may run before it has a size.
+_FIT = """<script>addEventListener("load", () => {
+const fit = () => { if (%(map)s.getSize().x) %(map)s.fitBounds(%(box)s, { animate: false }); };
+%(map)s.invalidateSize();
+if (%(map)s.getSize().x) fit(); else %(map)s.once("resize", fit);
+});</script>"""
+
 
 def inert(text: object) -> str:
     """Return a text as HTML that is only text, also inside a JavaScript template."""
@@ -62,6 +69,7 @@ def new_map(bounds: Bounds, *, ground: str = "#eef2f3") -> Map:
                         prefer_canvas=True)
     made.get_root().header.add_child(Element(_STYLE % {"ground": ground}))
     made.zoom_to_bounds(list(bounds))
+    made.get_root().header.add_child(Element(_FIT % {"map": made.get_name(), "box": [[south, west], [north, east]]}))
     return made
 
 
