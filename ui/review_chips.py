@@ -26,6 +26,7 @@ from ui.review_acts import scene
 
 AHEAD = 4
 KEPT = 64
+_WAITING = "review-chips"
 _LINE = ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 256 256" fill="none" stroke-linejoin="round">'
          '<path d="{0}" stroke="#fff" stroke-opacity="0.75" stroke-width="5"/>'
          '<path d="{1}" stroke="#fff" stroke-width="2" stroke-dasharray="6 4"/>'
@@ -53,17 +54,19 @@ def show_chips(project: Project, run: Run, row: pd.Series, ahead: Sequence[pd.Se
     """Show a detection, make the chips of those that come next, and return the parts that it seems to have."""
     sources = _sources(project.folder, tuple(_images(project, run)), source(project, run, "dem") or next(
         iter(project.of("dem")), None))
-    settings, waiting = scene(project, run), _waiting()
-    wanted = {(str(project.folder), each["id"], each["version"]): each.geometry for each in (row, *ahead)}
-    for key in [key for key in waiting if key not in wanted]:
+    settings = scene(project, run)
+    waiting: dict[tuple[str, str, int], Future[Chips]] = st.session_state.setdefault(_WAITING, {})
+    wanted = {(project.id, each["id"], int(each["version"])): each.geometry for each in (row, *ahead)}
+    for key in waiting.keys() - wanted.keys():
         if waiting[key].cancel() or len(waiting) > KEPT:
-            waiting.pop(key, None)
+            del waiting[key]
     for key, outline in wanted.items():
         if key not in waiting:
             waiting[key] = _worker().submit(_make, sources, settings, outline)
     try:
-        found = next(iter(waiting[key] for key in wanted)).result()
+        found = waiting[next(iter(wanted))].result()
     except ScarpError as error:
+        waiting.clear()  # so that it is tried again
         html.note(f"{error.what}: {error.got}")
         return []
     line = _address("svg+xml", _LINE.format(found.outline, found.cuts).encode())
@@ -112,8 +115,3 @@ def _sources(folder: Path, images: tuple[Layer, ...], dem: Layer | None) -> list
 @st.cache_resource(show_spinner=False)
 def _worker() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(2, "chips")
-
-
-@st.cache_resource(show_spinner=False)
-def _waiting() -> dict[tuple[str, str, int], Future[Chips]]:
-    return {}
