@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.project import Project
-from core.tuning import Tuning, tunings
+from core.tuning import Tuning, remove, tunings
 from ui import html, state
 from ui.empty import no_project
 from ui.job_card import job_card
@@ -22,12 +22,14 @@ def train_page(project: Project) -> None:
     active = [each for each in found if each.job and each.job.active]
     for each in active:
         live(each, project)
-    with st.expander("New fine-tuning", icon=":material/model_training:", expanded=not active):
-        setup(project, bounds_of(project.path(project.of("image")[0])))
     ended = [each for each in found if each not in active]
     for each in ended:
-        if each.job and not each.rows:
+        if each.left_over:
+            remove(each)
+        elif each.job and not each.rows:
             job_card(each.job, log=False)
+    with st.expander("New fine-tuning", icon=":material/model_training:", expanded=not active):
+        setup(project, bounds_of(project.path(project.of("image")[0])))
     if done := [each for each in ended if each.rows]:
         finished(done)
 

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from core.project import Project
 from core.registry import MODELS, ModelCard, read_card
 from core.tuning.request import FOLDER, RECORD
 
+STARTING_S = 600
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -45,6 +47,14 @@ class Tuning:
     def kept(self) -> str:
         """Name under which its model was kept; "" where it was not."""
         return str(self.about.get("kept", ""))
+
+    @property
+    def left_over(self) -> bool:
+        """Whether it never came to an end and its job was removed from the list; not while it may be starting."""
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            age = datetime.now(UTC) - datetime.fromisoformat(self.about["created"])
+            return self.job is None and not self.rows and age.total_seconds() > STARTING_S
+        return False
 
     @property
     def rows(self) -> list[dict[str, Any]]:

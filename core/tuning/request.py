@@ -173,7 +173,7 @@ def _sides(request: Request, here: geopandas.GeoDataFrame) -> list[Finding]:
                              "All labelled landslides reach into the test area: none is left to learn from."))
     elif test is not None:
         found.append(Finding("good", f"{trained} landslides to learn from, {len(tested)} in the test area."))
-    else:
+    elif not found:
         found.append(Finding("good", f"{len(inside)} landslides; about a quarter of them is held out for the test."))
     return found
 

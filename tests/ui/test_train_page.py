@@ -123,3 +123,12 @@ def test_two_are_compared_and_one_is_deleted(finished, visit, words):
     app.button(key="train-remove-20260102-120000-abcd").click().run()
     assert not app.exception and [each.id for each in tunings(finished)] == ["20260101-120000-abcd"]
     assert "Side by side" not in words(app)
+
+
+def test_what_a_removed_job_left_unfinished_goes_too(finished, visit):
+    left = finished.folder / "trainings" / "20260103-120000-abcd"
+    shutil.copytree(finished.folder / "trainings" / "20260101-120000-abcd", left)
+    (left / "run" / "scores.json").unlink()
+    app = visit("train", project="valley")
+    assert not app.exception and not left.exists()
+    assert [each.id for each in tunings(finished)] == ["20260101-120000-abcd"]
