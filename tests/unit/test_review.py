@@ -169,6 +169,16 @@ def test_undo_takes_back_ones_own_and_never_what_others_went_on_from(ledger):
     assert ledger.detections().set_index("id").loc[name, "status"] == "unreviewed"
 
 
+def test_undo_goes_on_past_what_was_undone_before(ledger):
+    name = first(ledger)[0]
+    for version, edits in ((1, change(name, 1, note="seen")), (2, accept(name, 2)), (4, reject(name, 4))):
+        assert ledger.apply(edits, "Ana").versions == {name: version + 1}
+        if version > 1:
+            ledger.undo("Ana")
+    assert ledger.undo("Ana").versions == {name: 7} and ledger.undo("Ana") is None
+    assert ledger.history(name)["note"].tolist() == ["", "seen", "seen", "seen", "seen", "seen", ""]
+
+
 def test_what_was_missed_is_drawn_and_belongs_to_the_run_looked_at(ledger):
     ledger.apply(draw(square(), {"area_m2": 100.0}, "first"), "Ana")
     row = ledger.detections(run="first", status=["drawn"]).iloc[0]
