@@ -8,10 +8,10 @@ const CERTAINTY = { 0: 0, 1: 1, 2: 2, 3: 3 };
 const NAME = 'scarp-reviewer';
 const PATIENCE_MS = 4000;
 
-let waiting = null; // a key that came while the last one was at work; only the last of them counts
-let busy = 0;
-let owner; // a new place of this component is there before the old one goes
-let before;
+// What all places of this component share: a new one is there before the old one goes.
+//   busy: since when the last key is at work; before: what was shown when it was pressed
+//   waiting: a key that came meanwhile; only the last of them counts
+const keys = (window.scarpReview ??= { busy: 0, before: '', waiting: null, owner: null, listener: null });
 
 const shown = () => {
   const chips = document.querySelector('.review-chips');
@@ -19,22 +19,22 @@ const shown = () => {
 };
 
 function press(key) {
-  if (busy && Date.now() - busy < PATIENCE_MS) {
+  if (keys.busy && Date.now() - keys.busy < PATIENCE_MS) {
     const step = CLICK[key] === 'next' || CLICK[key] === 'previous';
-    if (step || shown() !== before) waiting = key; // never a verdict on what is not seen yet
+    if (step || shown() !== keys.before) keys.waiting = key; // never a verdict on what is not seen yet
     return;
   }
   const target = key in CERTAINTY ? document.querySelectorAll('.st-key-review-certainty button')[CERTAINTY[key]]
     : document.querySelector(`.st-key-act-${CLICK[key]} button`);
   if (!target || target.disabled) return;
-  busy = Date.now();
-  before = shown();
+  keys.busy = Date.now();
+  keys.before = shown();
   target.click();
 }
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat && event.key.length === 1) return;
-  const typing = event.target.closest?.('input, textarea, select, [contenteditable=true]');
+  const typing = event.target.closest?.('input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable=true]');
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (typing) {
     if (key === 'Escape') event.target.blur();
@@ -61,19 +61,21 @@ function onKey(event) {
 }
 
 export default function ({ parentElement, data, setStateValue }) {
-  busy = 0;
-  owner = parentElement;
-  if (waiting) {
-    const next = waiting;
-    waiting = null;
+  Object.assign(keys, { busy: 0, owner: parentElement });
+  if (keys.waiting) {
+    const next = keys.waiting;
+    keys.waiting = null;
     setTimeout(() => press(next), 0);
   }
   try {
     if (data.name) localStorage.setItem(NAME, data.name);
     else if (localStorage.getItem(NAME)) setStateValue('name', localStorage.getItem(NAME));
   } catch { /* storage is forbidden: the name is asked for again */ }
-  window.addEventListener('keydown', onKey, true);
+  window.removeEventListener('keydown', keys.listener, true);
+  window.addEventListener('keydown', (keys.listener = onKey), true);
   return () => {
-    if (owner === parentElement) window.removeEventListener('keydown', onKey, true);
+    if (keys.owner !== parentElement) return;
+    window.removeEventListener('keydown', keys.listener, true);
+    keys.owner = null;
   };
 }

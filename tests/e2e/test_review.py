@@ -71,6 +71,7 @@ def shown(page):
 
 def press(page, key):
     """Press a key, and wait until another detection is shown: then what it does is saved."""
+    page.wait_for_function("() => window.scarpReview?.owner", timeout=PATIENCE_MS)
     before = shown(page)
     page.keyboard.press(key)
     page.wait_for_function("before => (document.querySelector('.review-chips')?.dataset.detection ?? '') !== before",
