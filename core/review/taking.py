@@ -43,7 +43,8 @@ def outlines_of(run: Run) -> Iterator[list[Taken]]:
 
 
 def _taken(frame: geopandas.GeoDataFrame) -> Iterator[Taken]:
-    days = frame["image_date"].dt.strftime("%Y-%m-%d").fillna("") if "image_date" in frame and len(frame) else ()
+    days = frame["image_date"].dt.strftime("%Y-%m-%d").fillna("") if "image_date" in frame and len(frame) else (
+        [""] * len(frame))
     columns = [name for name in MEASURED if name in frame]
     for number, day, outline, values in zip(frame["id"], days, shapely.to_wkb(frame.geometry.values),
                                             frame[columns].itertuples(index=False, name=None), strict=True):

@@ -88,6 +88,15 @@ def test_the_same_run_has_the_same_ids_in_another_copy(ledger, tmp_path):
     assert other.detections()["id"].tolist() == ledger.detections()["id"].tolist()
 
 
+def test_outlines_that_say_nothing_of_a_day_are_taken(tmp_path):
+    ledger = Ledger(create(tmp_path / "valley", "Valley"))
+    run = make_run(ledger.project)
+    outlines = geopandas.read_file(run.folder / "landslides.gpkg", layer="landslides").drop(columns="image_date")
+    (run.folder / "landslides.gpkg").unlink()
+    outlines.to_file(run.folder / "landslides.gpkg", layer="landslides")
+    assert ledger.take(run) == 5 and set(ledger.detections()["image_date"]) == {""}
+
+
 def test_thousands_are_taken_in_quickly(tmp_path):
     ledger = Ledger(create(tmp_path / "many", "Many"))
     run, start = make_run(ledger.project, count=9_000), time.perf_counter()
