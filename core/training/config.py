@@ -78,6 +78,8 @@ class TrainConfig:
         cooldown_steps: See ``schedule``.
         ema: Decay of the weights' moving average, which is what is kept; 0 keeps the weights themselves.
         evaluate_every: Steps between two looks at the held-out ground; 0: none. The best weights are what is kept.
+        blend: What is kept lies halfway between the best weights and the last ones: of a long run the two see different
+            ground well, and their middle sees both.
         patience: Looks without an improvement after which a run ends; 0: it never ends early.
         terrain_dropout: Probability that a crop's DEM is withheld.
         borrowed_terrain: Probability that a crop without a DEM is given the terrain of another place, so that
@@ -111,6 +113,7 @@ class TrainConfig:
     cooldown_steps: int = 0
     ema: float = 0.997
     evaluate_every: int = 0
+    blend: bool = False
     patience: int = 0
     terrain_dropout: float = 0.4
     borrowed_terrain: float = 0.4

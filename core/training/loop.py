@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 SAVE_EVERY = 100
 LOG_EVERY = 20
-LOOK_AT = 24
+LOOK_AT = 120
 """Windows of each source's held-out ground that are looked at."""
 STEP_EVERY = 15_000
 """Steps between two falls of the rate in the paper's schedule."""
@@ -229,10 +229,14 @@ class Run:
                 "held_out": {name: s.get("iou", s["false_alarm_share"]) for name, s in found.items()}}
 
     def kept(self) -> dict[str, Tensor]:
-        """Return the best averaged weights; the last ones where nothing was looked at."""
-        if (self.out / "best.pt").exists():
-            return dict(torch.load(self.out / "best.pt", weights_only=True)["average"])
-        return self.average.state
+        """Return the best averaged weights, or what the configuration makes of them; the last where nobody looked."""
+        if not (self.out / "best.pt").exists():
+            return self.average.state
+        best = dict(torch.load(self.out / "best.pt", weights_only=True)["average"])
+        if not self.config.blend:
+            return best
+        return {name: value.lerp(self.average.state[name], 0.5) if value.is_floating_point() else value
+                for name, value in best.items()}
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, whole or not at all."""

@@ -72,7 +72,7 @@ def test_a_study_is_trained_scored_and_written_down(plan: Path, capsys, monkeypa
 def test_the_studies_that_come_with_scarp_can_be_read() -> None:
     runs = list(Study.read("six_networks").runs())
     assert len({run.config.model for run in runs}) == len(runs) == 15
-    assert {run.config.steps for run in runs} == {1200}
+    assert {run.config.steps for run in runs} == {800}
     assert {run.config.architecture for run in runs} == {
         "basic_fcn", "fcn_8s", "aspp", "deeplab_v3plus", "rae_d", "fstf_net"}
     with pytest.raises(UnknownNameError, match="six_networks"):

@@ -308,6 +308,16 @@ def test_a_run_starts_from_another_models_weights_where_they_fit(chips: Path, tm
         assert same == (not name.startswith("decoder.classify.")), name
 
 
+def test_blended_weights_lie_halfway_between_the_best_and_the_last(chips: Path, tmp_path: Path) -> None:
+    settings, name = small(steps=2, evaluate_every=2), "encoder._conv_stem.weight"
+    last = train(settings, chips, tmp_path / "run")
+    best = torch.load(tmp_path / "run" / "best.pt", weights_only=True)
+    best["average"][name] = last[name] + 2
+    torch.save(best, tmp_path / "run" / "best.pt")
+    assert torch.equal(train(settings, chips, tmp_path / "run")[name], last[name] + 2)
+    assert torch.allclose(train(replace(settings, blend=True), chips, tmp_path / "run")[name], last[name] + 1)
+
+
 def test_a_loss_that_is_not_a_number_stops_with_its_batch(chips: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(loop, "_step", lambda *_: torch.tensor(float("nan")))
     with pytest.raises(ModelError, match="bad_batch"):
