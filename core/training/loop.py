@@ -268,7 +268,7 @@ def _optimiser(config: TrainConfig, network: Network) -> torch.optim.Optimizer:
     ], weight_decay=config.weight_decay)
 
 
-def _begin(config: TrainConfig, data: Path, models: Path | None) -> Network:
+def _begin(config: TrainConfig, data: Path, models: Path | None = None) -> Network:
     """Return the network with the weights that the configuration names."""
     network = build(config.architecture, len(scheme(config.scheme).names), **config.arguments)
     if config.start:

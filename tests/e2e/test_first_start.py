@@ -33,6 +33,7 @@ def detected(page):
     """Wait for the end of a detection; return how many outlines the map has."""
     page.get_by_text("Per km²").first.wait_for(timeout=PATIENCE_MS)
     page.wait_for_selector(READY, timeout=PATIENCE_MS)
+    page.wait_for_function("document.querySelector('.sm-root')?.scarpMap?.getSource('outlines')", timeout=PATIENCE_MS)
     return page.evaluate("""async () => (await document.querySelector('.sm-root').scarpMap.getSource('outlines')
         .getData()).features.length""")
 
