@@ -33,7 +33,7 @@ def choose_run(project: Project) -> Run | None:
 def files(project: Project, run: Run) -> None:
     """Offer the report as HTML and as PDF; each is made when it is asked for."""
     name = f"{project.id}-{run.id}-report"
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button("Report as HTML", lambda: report_html(project, run, _report(project, run)).encode(),
                            f"{name}.html", "text/html", icon=":material/public:", type="primary", on_click="ignore",
                            help="With an interactive map. It opens in any browser.")

@@ -134,7 +134,7 @@ def gather(project: Project, run: Run, models: Path) -> Report:
     here = (*_sampled(project, run), *_scored(project, run))
     return Report(
         title=project.name, note=project.note, facts=_facts(project, image, run), figures=_figures(summary),
-        method=tuple(_method(run, card, dem is not None, reviewed)), model=_model(card, run),
+        method=tuple(_method(run, card, reviewed)), model=_model(card, run),
         accuracy=(*here, *_held_out(card)),
         largest=tuple(Landslide(f"Landslide {row['id']}", dict(_attributes(row)), row["geometry"])
                       for _, row in frame.head(LARGEST).iterrows()),
@@ -197,9 +197,9 @@ def _figures(found: Summary) -> dict[str, str]:
     return figures
 
 
-def _method(run: Run, card: ModelCard | None, with_dem: bool, reviewed: Mapping[str, int]) -> Iterator[str]:
+def _method(run: Run, card: ModelCard | None, reviewed: Mapping[str, int]) -> Iterator[str]:
     network = card.title if card else run.model or "A model that is not here any more"
-    outlines = run.about.get("outlines") or {}
+    outlines, with_dem = run.about.get("outlines") or {}, (run.about.get("inputs") or {}).get("dem")
     yield (f"{network} looked at the image{' and at slope and aspect from the elevation model' if with_dem else ''} in "
            f"overlapping windows and gave every pixel a probability of being landslide. Pixels of at least "
            f"{run.about.get('threshold', 0):.2f} are called landslide.")

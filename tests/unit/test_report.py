@@ -79,7 +79,10 @@ def test_a_report_knows_reviews_and_scores_of_this_ground(project, models):
 
 
 def test_a_report_without_its_image_or_model(project, tmp_path):
-    report = gather(project, project.runs()[0], tmp_path)
+    assert "elevation model" not in gather(project, project.runs()[0], tmp_path).method[0]
+    gone = {"inputs": {"dem": {"file": "no longer in the project.tif"}}}
+    report = gather(project, change_run(project, **gone), tmp_path)
+    assert "elevation model" in report.method[0] and report.dem is None
     assert "card is not here" in " ".join(report.limits) and report.model == {"Name": f"lite {ATTACK}"}
     image = project.of("image")[0]
     with pytest.raises(InputError, match="Data page"):
