@@ -26,6 +26,7 @@ def _live(shown: list[Job], forget: str) -> None:
     for job in shown:
         now = read(job.folder)
         if not now.active:
-            st.session_state.pop(forget, None)
+            if forget:
+                st.session_state.pop(forget, None)
             st.rerun()
         job_card(now)
