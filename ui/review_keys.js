@@ -8,10 +8,10 @@ const CERTAINTY = { 0: 0, 1: 1, 2: 2, 3: 3 };
 const NAME = 'scarp-reviewer';
 const PATIENCE_MS = 4000;
 
-// What all places of this component share: a new one is there before the old one goes.
+// What all places of this component share: one listener for good, which is deaf where the review is not shown.
 //   busy: since when the last key is at work; before: what was shown when it was pressed
 //   waiting: a key that came meanwhile; only the last of them counts
-const keys = (window.scarpReview ??= { busy: 0, before: '', waiting: null, owner: null, listener: null });
+const keys = (window.scarpReview ??= { busy: 0, before: '', waiting: null, listener: null });
 
 const shown = () => {
   const chips = document.querySelector('.review-chips');
@@ -33,6 +33,7 @@ function press(key) {
 }
 
 function onKey(event) {
+  if (!document.querySelector('.st-key-review-keys-box')) return;
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat && event.key.length === 1) return;
   const typing = event.target.closest?.('input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable=true]');
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
@@ -42,8 +43,12 @@ function onKey(event) {
   }
   if (document.querySelector('[role=dialog]:not(.sm-help)')) return;
   if (document.querySelector('.sm-root[data-busy]')) { // a tool of the map is at work: it is finished or left
-    if (key === 'Escape') press(key);
-    else if (key === 'Enter') document.querySelector('.sm-hint .is-main:not([hidden])')?.click();
+    const done = document.querySelector('.sm-hint .is-main:not([hidden])');
+    if (key === 'Escape' || keys.busy) press(key); // also what comes while a finished shape is being saved
+    else if (key === 'Enter' && done) {
+      Object.assign(keys, { busy: Date.now(), before: shown() });
+      done.click();
+    }
     return;
   }
   if (event.key.startsWith('Arrow') && event.target.closest?.('.sm-root, [role=listbox], [role=slider], [role=radiogroup]')) return;
@@ -60,8 +65,8 @@ function onKey(event) {
   event.stopImmediatePropagation();
 }
 
-export default function ({ parentElement, data, setStateValue }) {
-  Object.assign(keys, { busy: 0, owner: parentElement });
+export default function ({ data, setStateValue }) {
+  keys.busy = 0;
   if (keys.waiting) {
     const next = keys.waiting;
     keys.waiting = null;
@@ -71,11 +76,5 @@ export default function ({ parentElement, data, setStateValue }) {
     if (data.name) localStorage.setItem(NAME, data.name);
     else if (localStorage.getItem(NAME)) setStateValue('name', localStorage.getItem(NAME));
   } catch { /* storage is forbidden: the name is asked for again */ }
-  window.removeEventListener('keydown', keys.listener, true);
-  window.addEventListener('keydown', (keys.listener = onKey), true);
-  return () => {
-    if (keys.owner !== parentElement) return;
-    window.removeEventListener('keydown', keys.listener, true);
-    keys.owner = null;
-  };
+  if (!keys.listener) window.addEventListener('keydown', (keys.listener = onKey), true);
 }

@@ -55,7 +55,7 @@ def make(folder, make_raster, count):
 @pytest.fixture
 def ground(projects, make_raster, request):
     """A project for one test, called after it."""
-    return make(projects / re.sub(r"[^a-z]+", "-", request.node.name), make_raster, 32)
+    return make(projects / f"{re.sub(r'[^a-z]+', '-', request.node.name)}-{time.time_ns()}", make_raster, 32)
 
 
 def opened(open_page, project, who=None):
@@ -71,7 +71,7 @@ def shown(page):
 
 def press(page, key):
     """Press a key, and wait until another detection is shown: then what it does is saved."""
-    page.wait_for_function("() => window.scarpReview?.owner", timeout=PATIENCE_MS)
+    page.wait_for_function("() => Boolean(window.scarpReview?.listener)", timeout=PATIENCE_MS)
     before = shown(page)
     page.keyboard.press(key)
     page.wait_for_function("before => (document.querySelector('.review-chips')?.dataset.detection ?? '') !== before",
