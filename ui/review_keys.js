@@ -11,7 +11,8 @@ const PATIENCE_MS = 4000;
 // What all places of this component share: one listener for good, which is deaf where the review is not shown.
 //   busy: since when the last key is at work; before: what was shown when it was pressed
 //   waiting: a key that came meanwhile; only the last of them counts
-const keys = (window.scarpReview ??= { busy: 0, before: '', waiting: null, listener: null });
+//   tool: whether a tool of the map was asked for; finished: when it last was no more, which the map learns later
+const keys = (window.scarpReview ??= { busy: 0, before: '', waiting: null, tool: false, finished: 0, listener: null });
 
 const shown = () => {
   const chips = document.querySelector('.review-chips');
@@ -44,7 +45,8 @@ function onKey(event) {
   if (document.querySelector('[role=dialog]:not(.sm-help)')) return;
   if (document.querySelector('.sm-root[data-busy]')) { // a tool of the map is at work: it is finished or left
     const done = document.querySelector('.sm-hint .is-main:not([hidden])');
-    if (key === 'Escape' || keys.busy) press(key); // also what comes while a finished shape is being saved
+    const saved = keys.busy || Date.now() - keys.finished < PATIENCE_MS;
+    if (key === 'Escape' || saved) press(key); // also what comes while a finished shape is being saved
     else if (key === 'Enter' && done) {
       Object.assign(keys, { busy: Date.now(), before: shown() });
       done.click();
@@ -67,6 +69,8 @@ function onKey(event) {
 
 export default function ({ data, setStateValue }) {
   keys.busy = 0;
+  if (keys.tool && !data.tool) keys.finished = Date.now();
+  keys.tool = data.tool;
   if (keys.waiting) {
     const next = keys.waiting;
     keys.waiting = null;

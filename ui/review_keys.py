@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui.review_state import WHO
+from ui.review_state import TASK, WHO
 from ui.settings import ROOT
 
 _NAME = "review-keys"
@@ -26,8 +26,9 @@ def review_keys() -> None:
             st.session_state[WHO] = " ".join(str(kept).split())[:80]
 
     with st.container(key="review-keys-box"):
-        _component()(key=_NAME, data={"turn": time.time_ns(), "name": st.session_state.get(WHO, "")},
-                     on_name_change=on_name)
+        _component()(key=_NAME, on_name_change=on_name,
+                     data={"turn": time.time_ns(), "name": st.session_state.get(WHO, ""),
+                           "tool": bool(st.session_state.get(TASK))})
 
 
 KEYS = {"A": "Accept", "R": "Reject", "T": "Next reason to reject", "E": "Edit the shape", "S": "Split", "M": "Merge",
