@@ -10,9 +10,10 @@ const PATIENCE_MS = 4000;
 
 // What all places of this component share: one listener for good, which is deaf where the review is not shown.
 //   busy: since when the last key is at work; before: what was shown when it was pressed
+//   stays: whether that key leaves the same detection shown
 //   waiting: a key that came meanwhile; only the last of them counts
 //   tool: whether a tool of the map was asked for; finished: when it last was no more, which the map learns later
-const keys = (window.scarpReview ??= { busy: 0, before: '', waiting: null, tool: false, finished: 0, listener: null });
+const keys = (window.scarpReview ??= { busy: 0, before: '', stays: false, waiting: null, tool: false, finished: 0, listener: null });
 
 const shown = () => {
   const chips = document.querySelector('.review-chips');
@@ -22,14 +23,13 @@ const shown = () => {
 function press(key) {
   if (keys.busy && Date.now() - keys.busy < PATIENCE_MS) {
     const step = CLICK[key] === 'next' || CLICK[key] === 'previous';
-    if (step || shown() !== keys.before) keys.waiting = key; // never a verdict on what is not seen yet
+    if (step || keys.stays || shown() !== keys.before) keys.waiting = key; // never a verdict on what is not seen yet
     return;
   }
   const target = key in CERTAINTY ? document.querySelectorAll('.st-key-review-certainty button')[CERTAINTY[key]]
     : document.querySelector(`.st-key-act-${CLICK[key]} button`);
   if (!target || target.disabled) return;
-  keys.busy = Date.now();
-  keys.before = shown();
+  Object.assign(keys, { busy: Date.now(), before: shown(), stays: key in CERTAINTY || CLICK[key] === 'reason' });
   target.click();
 }
 
@@ -48,7 +48,7 @@ function onKey(event) {
     const saved = keys.busy || Date.now() - keys.finished < PATIENCE_MS;
     if (key === 'Escape' || saved) press(key); // also what comes while a finished shape is being saved
     else if (key === 'Enter' && done) {
-      Object.assign(keys, { busy: Date.now(), before: shown() });
+      Object.assign(keys, { busy: Date.now(), before: shown(), stays: false });
       done.click();
     }
     return;
