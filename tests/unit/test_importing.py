@@ -171,7 +171,7 @@ def test_a_renamed_or_hostile_file_is_refused_by_its_owners_name(project, tmp_pa
 
 
 def test_a_stop_leaves_nothing_in_either_stage(project, make_raster):
-    path = make_raster(shape=(1500, 1500))
+    path, others = make_raster(shape=(1500, 1500)), set(threading.enumerate())
     for stage in ("read", "write"):
         def stop(progress, stage=stage):
             if progress.stage == stage:
@@ -179,9 +179,8 @@ def test_a_stop_leaves_nothing_in_either_stage(project, make_raster):
 
         with pytest.raises(CancelledError):
             import_file(project, path, "a.tif", stop)
-        for thread in threading.enumerate():
-            if thread is not threading.current_thread() and thread.daemon:
-                thread.join(10)
+        for thread in set(threading.enumerate()) - others:
+            thread.join(10)
         assert left(project) == []
 
 
