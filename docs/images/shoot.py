@@ -21,7 +21,8 @@ from playwright.sync_api import Page, sync_playwright
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-PAGES = {"overview": "/", "data": "/data", "detect": "/detect", "review": "/review", "jobs": "/jobs"}
+PAGES = {"overview": "/", "data": "/data", "detect": "/detect", "review": "/review", "train": "/train",
+         "report": "/report", "jobs": "/jobs"}
 SIZE = {"width": 1440, "height": 900}
 READY = ".sm-root[data-ready='1'][data-idle='1']"
 INSIDE_LARGEST = """() => {
