@@ -12,13 +12,15 @@ const PATIENCE_MS = 4000;
 //   busy: since when the last key is at work; before: what was shown when it was pressed
 //   stays: whether that key leaves the same detection shown
 //   waiting: a key that came meanwhile; only the last of them counts
-//   tool: whether a tool of the map was asked for; finished: when it last was no more, which the map learns later
-const keys = (window.scarpReview ??= { busy: 0, before: '', stays: false, waiting: null, tool: false, finished: 0, listener: null });
+//   tool: whether a tool of the map is asked for; the map itself learns that a little later
+const keys = (window.scarpReview ??= { busy: 0, before: '', stays: false, waiting: null, tool: false, listener: null });
 
 const shown = () => {
   const chips = document.querySelector('.review-chips');
   return chips ? `${chips.dataset.detection} ${chips.dataset.version}` : '';
 };
+
+const begin = (stays = false) => Object.assign(keys, { busy: Date.now(), before: shown(), stays });
 
 function press(key) {
   if (keys.busy && Date.now() - keys.busy < PATIENCE_MS) {
@@ -29,7 +31,7 @@ function press(key) {
   const target = key in CERTAINTY ? document.querySelectorAll('.st-key-review-certainty button')[CERTAINTY[key]]
     : document.querySelector(`.st-key-act-${CLICK[key]} button`);
   if (!target || target.disabled) return;
-  Object.assign(keys, { busy: Date.now(), before: shown(), stays: key in CERTAINTY || CLICK[key] === 'reason' });
+  begin(key in CERTAINTY || CLICK[key] === 'reason');
   target.click();
 }
 
@@ -43,12 +45,14 @@ function onKey(event) {
     return;
   }
   if (document.querySelector('[role=dialog]:not(.sm-help)')) return;
-  if (document.querySelector('.sm-root[data-busy]')) { // a tool of the map is at work: it is finished or left
+  const tool = keys.tool && document.querySelector('.sm-root[data-busy]')?.dataset.busy;
+  if (tool === 'saving') { // its shape is on its way, and then shows another detection
+    if (!keys.busy) begin();
+  } else if (tool) {
     const done = document.querySelector('.sm-hint .is-main:not([hidden])');
-    const saved = keys.busy || Date.now() - keys.finished < PATIENCE_MS;
-    if (key === 'Escape' || saved) press(key); // also what comes while a finished shape is being saved
+    if (key === 'Escape' || keys.busy) press(key);
     else if (key === 'Enter' && done) {
-      Object.assign(keys, { busy: Date.now(), before: shown(), stays: false });
+      begin();
       done.click();
     }
     return;
@@ -69,7 +73,6 @@ function onKey(event) {
 
 export default function ({ data, setStateValue }) {
   keys.busy = 0;
-  if (keys.tool && !data.tool) keys.finished = Date.now();
   keys.tool = data.tool;
   if (keys.waiting) {
     const next = keys.waiting;

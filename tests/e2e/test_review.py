@@ -142,6 +142,13 @@ def test_shapes_are_edited_split_drawn_and_undone_on_the_map(open_page, ground):
     page.get_by_text("Saved").wait_for(timeout=PATIENCE_MS)
     after = ledger.detections().set_index("id").loc[name]
     assert after["status"] == "edited" and after["area_m2"] > before["area_m2"] + 5 and after["slope_mean_deg"] > 20
+    page.keyboard.press("e")
+    page.get_by_role("button", name="Done").wait_for(timeout=PATIENCE_MS)
+    page.keyboard.press("a")  # a key of the review means nothing while a tool is at work, however soon it was begun
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Done").wait_for(state="hidden", timeout=PATIENCE_MS)
+    page.wait_for_timeout(700)
+    assert ledger.detections().set_index("id").loc[name, "status"] == "edited" and shown(page) == name
     page.wait_for_selector(READY, timeout=PATIENCE_MS)
     page.keyboard.press("s")
     page.get_by_text("Click outside the outline").wait_for(timeout=PATIENCE_MS)

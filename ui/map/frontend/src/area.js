@@ -21,7 +21,7 @@ export function uneditable(geometry) {
 
 export class Area {
   constructor(map, onChange) {
-    Object.assign(this, { map, onChange, mode: null, geometry: null, task: null });
+    Object.assign(this, { map, onChange, mode: null, saving: false, geometry: null, task: null });
     const styles = { fillColor: PEN, fillOpacity: 0.16, outlineColor: PEN, outlineWidth: 2.5, closingPointColor: PAPER,
       closingPointOutlineColor: INK, closingPointOutlineWidth: 2, closingPointWidth: 5 };
     const feature = { draggable: true, coordinates: { draggable: true, midpoints: true, deletable: true } };
@@ -85,6 +85,7 @@ export class Area {
     this.draw.clear();
     this.draw.setMode('idle');
     this.mode = null;
+    this.saving = false;
     this.task?.report(null);
     this.task = null;
     this.changed?.();
@@ -92,7 +93,9 @@ export class Area {
 
   finish(id) {
     const { geometry } = this.draw.getSnapshot().find((feature) => feature.id === id);
+    this.saving = true;
     this.report(geometry);
+    this.changed?.();
     // The click that closes the shape reaches the map after this event: it must still find us drawing.
     setTimeout(() => this.cancel(), 300);
   }

@@ -56,8 +56,9 @@ export function addControls({ map, root, area, fit, card, swipe, escape, credit,
       node.setAttribute('aria-pressed', node.dataset.action === area.mode);
     }
     tools[2].disabled = tools[3].disabled = !area.geometry;
-    hint.hidden = !area.busy;
-    root.toggleAttribute('data-busy', area.busy);
+    hint.hidden = !area.busy || area.saving;
+    if (area.busy) root.dataset.busy = area.saving ? 'saving' : area.mode;
+    else delete root.dataset.busy;
     stop.hidden = false;
     done.hidden = area.mode !== 'edit';
     words.textContent = HINTS[area.mode] ?? '';
