@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks import report
 
-PARTS = ("ceilings", "network", "detection", "peers", "rasters", "training")
+PARTS = ("ceilings", "network", "detection", "tiles", "peers", "rasters", "training")
 
 
 def main() -> None:
