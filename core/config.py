@@ -67,3 +67,6 @@ def scheme(name: str) -> ClassScheme:
     if name not in SCHEMES:
         raise unknown_name("class scheme", name, sorted(SCHEMES))
     return SCHEMES[name]
+
+OUTCOMES = {"found": "#2f8a66", "missed": "#3a6fc8", "false alarm": "#e4572e"}
+"""Colours of pixels held against a reference; apart in lightness too, for eyes that do not tell red from green."""

@@ -83,6 +83,11 @@ class ModelCard:
         """Whether the model can run."""
         return bool(self.sha256) and self.weights.is_file()
 
+    @property
+    def failures(self) -> list[Path]:
+        """Pictures of where it fails, each named after the ground that it shows."""
+        return sorted((self.folder / "failures").glob("*.webp"))
+
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON record."""
         record = asdict(self)

@@ -27,6 +27,13 @@ def note(text: str) -> None:
     st.html(f'<p class="scarp-note">{escape(text)}</p>')
 
 
+def keys(text: str, colours: Mapping[str, str]) -> None:
+    """Show a quiet line, and what colours in the pictures below it mean."""
+    shown = (f'<span class="scarp-key" style="--key:{colour}">{escape(name)}</span>'
+             for name, colour in colours.items())
+    st.html(f'<p class="scarp-note">{escape(text)} {" ".join(shown)}</p>')
+
+
 def labelled(label: str, text: str) -> None:
     """Show a quiet line under a label like that of an input."""
     st.html(f'<p class="scarp-label">{escape(label)}</p><p class="scarp-note">{escape(text)}</p>')

@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.config import OUTCOMES
 from core.project import Run
 from core.registry import ModelCard, list_models
 from ui import html
@@ -38,10 +39,20 @@ def choose_model() -> ModelCard | None:
         if card.summary:
             html.note(card.summary)
         html.facts(about(card))
+        _failures(card)
         for other in known:
             if not other.has_weights:
                 html.off(other.title, _missing(other))
     return card
+
+
+def _failures(card: ModelCard) -> None:
+    """Show where a model errs most."""
+    if not card.failures:
+        return
+    html.keys("Where it errs most, on ground kept from its training: the image above, what it finds below.", OUTCOMES)
+    for path in card.failures:
+        st.image(path, path.stem, width="stretch")
 
 
 def about(card: ModelCard) -> dict[str, str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from core.config import OUTCOMES
 from core.project import Project
-from core.training.pictures import COLOURS
 from core.tuning import Tuning, keep, remove, tunings
 from ui import charts, html, nav, state, train_charts
 from ui.job_card import job_card
@@ -30,9 +29,7 @@ def result(tuning: Tuning) -> None:
     st.dataframe(_table(rows), hide_index=True, width="stretch", key=f"train-table-{tuning.id}")
     if tuning.pictures:
         st.subheader("What changed", anchor=False)
-        st.html('<p class="scarp-note">From left to right: the image, before, after. ' + " ".join(
-            f'<span class="scarp-key" style="--key:{colour}">{escape(name)}</span>' for name, colour in COLOURS.items())
-            + "</p>")
+        html.keys("From left to right: the image, before, after.", OUTCOMES)
         columns = st.columns(2, gap="medium")
         for at, path in enumerate(tuning.pictures):
             with columns[at % 2]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FREE_SCENES = 12
 FREE_FIRST = FIRST_TRAINING_SEED - 100
-"""Made-up scenes from this seed upwards are neither trained on nor shown."""
+"""Seed of the first made-up scene."""
 
 COARSER = (1, 2, 3, 4, 6, 8)
 """A scene is looked at again with pixels so many times as large."""
@@ -30,7 +30,12 @@ COARSER = (1, 2, 3, 4, 6, 8)
 RESAMPLES = 2000
 
 
-def examine(network: nn.Module, held_out: dict[str, list[Ground]], scheme: ClassScheme,
+def made_up(scheme: ClassScheme) -> list[Ground]:
+    """Return generated ground that is neither trained on nor shown: each scene before and after, in turn."""
+    return generated(FREE_SCENES, scheme, first=FREE_FIRST)
+
+
+def examine(network: nn.Module, held_out: dict[str, list[Ground]], scheme: ClassScheme, landscapes: list[Ground],
             ) -> tuple[float, float, dict[str, Any]]:
     """Choose temperature and threshold on held-out ground, and score the network with them.
 
@@ -38,6 +43,7 @@ def examine(network: nn.Module, held_out: dict[str, list[Ground]], scheme: Class
         network: In evaluation mode.
         held_out: What was held out of each source.
         scheme: The network's classes.
+        landscapes: Ground of the landscape generator, see ``made_up``.
 
     Returns:
         Temperature, threshold, and scores: ``held out`` by source; ``pixel size`` by source that has one, then by size;
@@ -58,7 +64,7 @@ def examine(network: nn.Module, held_out: dict[str, list[Ground]], scheme: Class
         return score(list(window_counts(network, grounds, slide)))
 
     scenes = {name: grounds[0] for name, grounds in held_out.items() if grounds and grounds[0].gsd_m}
-    free = [ground for ground in generated(FREE_SCENES, scheme, first=FREE_FIRST) if not (ground.label == slide).any()]
+    free = [ground for ground in landscapes if not (ground.label == slide).any()]
     return temperature, threshold, {
         "held out": {name: score(each) for name, each in windows.items() if each},
         "pixel size": {name: {f"{ground.gsd_m * times:.2g} m": look([coarsened(ground, times, slide)])

@@ -1,4 +1,4 @@
-"""Pictures of what fine-tuning changed on ground that was held out: the image, before, and after."""
+"""Pictures of held-out ground: what fine-tuning changed there, and where a model fails."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ import numpy as np
 from PIL import Image
 from scipy.special import expit
 
-from core.config import CLASS_NODATA
+from core.config import CLASS_NODATA, OUTCOMES
 from core.training.holdout import held_out_odds
+from core.training.sources import Ground
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import nn
 
     from core.registry import ModelCard
-    from core.training.sources import Ground
 
 PICTURES = 6
+FAILURES, FAILURE_PX, LOOKS = 4, 384, 120
 MOST_PX = 420
 GAP_PX = 8
-COLOURS = {"found": "#2f8a66", "missed": "#3a6fc8", "false alarm": "#e4572e"}
-"""Of pixels; apart in lightness too, so that they are told apart with red-green blindness."""
 _STRENGTH = 0.6
 
 
@@ -58,6 +57,56 @@ def draw_changes(folder: Path, grounds: list[Ground], models: Sequence[tuple[nn.
     return files
 
 
+def draw_failures(path: Path, grounds: list[Ground], network: nn.Module, card: ModelCard) -> bool:
+    """Write a WebP of the pieces of ground on which a model errs most: images above, what it finds below.
+
+    At most ``LOOKS`` pieces, spread evenly, are looked at.
+
+    Args:
+        path: The file; its folder is made when it is missing.
+        grounds: What was held out of one source.
+        network: In evaluation mode.
+        card: Has its temperature and threshold.
+
+    Returns:
+        Whether there is a picture: not where nothing is wrong.
+    """
+    slide, pieces = card.classes.landslide, [piece for ground in grounds for piece in _pieces(ground)]
+    pieces = pieces[::-(-len(pieces) // LOOKS) or 1]
+    called = _called(network, card, pieces)
+    labels = [piece.label.numpy() for piece in pieces]
+    wrong = [int(((label != CLASS_NODATA) & ((label == slide) != each)).sum())
+             for label, each in zip(labels, called, strict=True)]
+    worst = [at for at in np.argsort(wrong)[::-1][:FAILURES] if wrong[at]]
+    if not worst:
+        path.unlink(missing_ok=True)
+        return False
+    side = FAILURE_PX
+    whole = Image.new("RGB", (len(worst) * (side + GAP_PX) - GAP_PX, 2 * side + GAP_PX), "white")
+    for column, at in enumerate(worst):
+        image = pieces[at].image[:3].numpy().transpose(1, 2, 0)
+        for row, panel in enumerate((image, _painted(image, labels[at], called[at], slide))):
+            picture = Image.fromarray(np.ascontiguousarray(panel))
+            picture.thumbnail((side, side))
+            whole.paste(picture, (column * (side + GAP_PX), row * (side + GAP_PX)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole.save(path, "WEBP", quality=80)
+    return True
+
+
+def _pieces(ground: Ground) -> Iterator[Ground]:
+    """Cut ground into squares; those without any label are left out."""
+    height, width = ground.label.shape
+    times = height // ground.gradients.shape[1] if ground.gradients is not None else 1
+    side = FAILURE_PX // times * times
+    for top in range(0, height, side):
+        for left in range(0, width, side):
+            where, coarse = (np.s_[..., top // k:(top + side) // k, left // k:(left + side) // k] for k in (1, times))
+            if (ground.label[where] != CLASS_NODATA).any():
+                gradients = None if ground.gradients is None else ground.gradients[coarse]
+                yield Ground(ground.image[where], ground.label[where], gradients, gsd_m=ground.gsd_m)
+
+
 def _called(network: nn.Module, card: ModelCard, grounds: list[Ground]) -> list[NDArray[np.bool_]]:
     """Return where a model calls landslide on each piece; a piece is no larger than one window."""
     slide, found = card.classes.landslide, [np.zeros(tuple(ground.label.shape), bool) for ground in grounds]
@@ -72,7 +121,7 @@ def _painted(image: NDArray[np.uint8], label: NDArray[np.uint8], called: NDArray
     painted = image.astype(np.float32)
     known, real = label != CLASS_NODATA, label == slide
     for name, where in (("found", real & called), ("missed", real & ~called), ("false alarm", known & ~real & called)):
-        colour = np.array([int(COLOURS[name][i:i + 2], 16) for i in (1, 3, 5)], np.float32)
+        colour = np.array([int(OUTCOMES[name][i:i + 2], 16) for i in (1, 3, 5)], np.float32)
         painted[where] = (1 - _STRENGTH) * painted[where] + _STRENGTH * colour
     return painted.astype(np.uint8)
 

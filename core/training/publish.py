@@ -16,9 +16,10 @@ from core.nets import build
 from core.registry import MODELS, ModelCard, find_model, save_model
 from core.training.config import TrainConfig
 from core.training.crops import Crops, Pool
-from core.training.exam import examine
+from core.training.exam import examine, made_up
 from core.training.loop import split_of, train
 from core.training.manifest import make_manifest
+from core.training.pictures import draw_failures
 from core.training.sources import load
 from core.training.split import Split
 
@@ -66,7 +67,8 @@ def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, orig
                              for name, value in state.items()})
     network.eval()
     held_out = {s.name: load(s, data, split.of(s.name), classes, training=False) for s in settings.sources}
-    temperature, threshold, metrics = examine(network, held_out, classes)
+    generated = made_up(classes)
+    temperature, threshold, metrics = examine(network, held_out, classes, generated)
     about: dict[str, Any] = dict(settings.card)
     card = ModelCard(
         name=settings.model, architecture=settings.architecture, arguments=settings.arguments, scheme=settings.scheme,
@@ -86,6 +88,8 @@ def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, orig
         metrics=metrics,
     )
     saved = save_model(card, state)
+    for name, grounds in (held_out | {"Generated": generated[1::2]}).items():
+        draw_failures(saved.folder / "failures" / f"{name}.webp", grounds, network, saved)
     logger.info("held out: %s", json.dumps(saved.metrics))
     return saved
 

@@ -1,6 +1,7 @@
 """Take pictures of every page, light and dark, into this folder: python docs/images/shoot.py [http://127.0.0.1:8501].
 
-Without an address it starts the app itself, on a copy of the demonstration project that ``make demo`` makes.
+Without an address it starts the app itself, on a copy of the demonstration project that ``make demo`` makes, in which
+the second date is searched too, two models are compared, detections are scored and the two dates compared: minutes.
 """
 
 import io
@@ -19,10 +20,18 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from core import dates, rivals
+from core.jobs import ACTIVE, Job, State, read
+from core.project import open_project
+from core.registry import find_model
+from core.request import Request
+from core.scored import score, suggested
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-PAGES = {"overview": "/", "data": "/data", "detect": "/detect", "review": "/review", "train": "/train",
-         "report": "/report", "jobs": "/jobs"}
+PAGES = {"overview": "/", "data": "/data", "detect": "/detect", "review": "/review", "compare": "/compare",
+         "metrics": "/metrics", "change": "/change", "train": "/train", "report": "/report", "jobs": "/jobs"}
+MODELS = ("fstf_net_lite", "rae_d_lite")
 SIZE = {"width": 1440, "height": 900}
 READY = ".sm-root[data-ready='1'][data-idle='1']"
 INSIDE_LARGEST = """() => {
@@ -47,6 +56,7 @@ def server() -> Iterator[str]:
     demo = Path(os.environ.get("SCARP_PROJECTS") or ROOT / "projects") / "demo"
     with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
         shutil.copytree(demo, Path(folder) / "demo")
+        fill(Path(folder) / "demo")
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
         probe.close()
@@ -63,6 +73,31 @@ def server() -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(20)
+
+
+def fill(folder: Path) -> None:
+    """Run with the program's own models what the pages show."""
+    project = open_project(folder)
+    newest, dem = project.runs()[0], project.of("dem")[0]
+    for image in dates.undetected(project):
+        finish(Request(image, find_model(MODELS[0]), dem).submit(project, None))
+    if both := dates.suggested(dates.sides(project)):
+        finish(dates.compare(project, *both, correct=True, tolerance_m=None, min_area_m2=50))
+    image = next(each for each in project.of("image") if each.date == newest.about["image_date"])
+    finish(Request(image, find_model(MODELS[1])).submit(project, None))
+    rival, labels = project.runs()[0], suggested(project, newest)
+    if labels:
+        for run in (newest, rival):
+            finish(score(project, run, labels))
+    finish(rivals.compare(project, [newest, rival], labels))
+
+
+def finish(job: Job) -> None:
+    """Wait for a job; a failed one ends all."""
+    while (job := read(job.folder)).state in ACTIVE:
+        time.sleep(0.3)
+    if job.state is not State.DONE:
+        raise SystemExit(f"{job.title}: {job.error}")
 
 
 def shoot(page: Page, name: str, theme: str) -> None:

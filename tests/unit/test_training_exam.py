@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from core.config import CLASS_NODATA, SCHEMES
+from core.registry import ModelCard
 from core.training import exam
-from core.training.exam import coarsened, examine
+from core.training.exam import coarsened, examine, made_up
 from core.training.holdout import EDGES
 from core.training.loss import NOT_LANDSLIDE
+from core.training.pictures import FAILURE_PX, GAP_PX, draw_failures
 from core.training.sources import Ground
 
 BINARY = SCHEMES["binary"]
@@ -36,9 +39,11 @@ def chip(bright, seed=0, side=96, **more):
     return Ground(image, label, **more)
 
 
-@pytest.fixture
-def one_scene(monkeypatch):
-    monkeypatch.setattr(exam, "FREE_SCENES", 1)
+@pytest.fixture(scope="module")
+def one_scene():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exam, "FREE_SCENES", 1)
+        return made_up(BINARY)
 
 
 def test_scores_come_with_intervals_and_sizes(one_scene):
@@ -46,7 +51,7 @@ def test_scores_come_with_intervals_and_sizes(one_scene):
     wrong.label[:60] = 1  # half of it is missed
     chips = [chip(30, seed) for seed in range(8)] + [wrong]
     held_out = {"chips": chips, "plain": [chip(0)], "scene": [chip(48, gsd_m=0.3)], "empty": []}
-    temperature, threshold, told = examine(Bright(), held_out, BINARY)
+    temperature, threshold, told = examine(Bright(), held_out, BINARY, one_scene)
     found = told["held out"]["chips"]
     low, high = found["iou_interval"]
     assert 0.6 < low < found["iou"] < 1 and high == 1
@@ -56,8 +61,22 @@ def test_scores_come_with_intervals_and_sizes(one_scene):
     assert 0 < told["prevalence"] < 0.5 and 0.2 <= threshold <= 0.9 and temperature > 0
 
 
+def test_pictures_show_where_a_model_errs_most_and_none_where_it_does_not(tmp_path):
+    card = ModelCard("bright", "Bright", "fstf_net", "binary", (0.3, 1.0))
+    wrong = chip(30, 9, side=400)
+    wrong.label[200:] = 1  # missed; cut into four pieces, of which one holds nothing that is wrong
+    wrong.label[384:, 384:] = CLASS_NODATA
+    path = tmp_path / "failures" / "chips.webp"
+    assert draw_failures(path, [chip(30), wrong], Bright(), card)
+    with Image.open(path) as picture:
+        assert picture.size == (3 * (FAILURE_PX + GAP_PX) - GAP_PX, 2 * FAILURE_PX + GAP_PX)
+        red, _, blue = picture.getpixel((200, FAILURE_PX + GAP_PX + 300))
+        assert blue > red + 50  # missed
+    assert not draw_failures(path, [chip(30)], Bright(), card) and not path.exists()
+
+
 def test_a_network_that_is_fooled_by_terrain_is_told_on(one_scene):
-    told = examine(Bright(fooled=True), {"chips": [chip(30, seed) for seed in range(3)]}, BINARY)[2]
+    told = examine(Bright(fooled=True), {"chips": [chip(30, seed) for seed in range(3)]}, BINARY, one_scene)[2]
     free = told["ground without landslides"]
     assert free["with a DEM"]["false_alarm_share"] > 0.9 > 0.3 > free["without a DEM"]["false_alarm_share"]
     assert free["with a DEM"]["pixels"] == free["without a DEM"]["pixels"] > 0
@@ -78,5 +97,5 @@ def test_coarser_pixels_are_means_and_labels_majorities():
 
 
 def test_one_window_has_no_interval(one_scene):
-    told = examine(Bright(), {"chip": [chip(30)]}, BINARY)[2]
+    told = examine(Bright(), {"chip": [chip(30)]}, BINARY, one_scene)[2]
     assert "iou_interval" not in told["held out"]["chip"] and np.isfinite(EDGES).all()
