@@ -50,7 +50,7 @@ def _failures(card: ModelCard) -> None:
     """Show where a model errs most."""
     if not card.failures:
         return
-    html.keys("Where it errs most, on ground kept from its training: the image above, what it finds below.", OUTCOMES)
+    html.keys("Where it errs most, on ground kept from its training: the image, and what it finds there.", OUTCOMES)
     for path in card.failures:
         st.image(path, path.stem, width="stretch")
 

@@ -58,7 +58,7 @@ def draw_changes(folder: Path, grounds: list[Ground], models: Sequence[tuple[nn.
 
 
 def draw_failures(path: Path, grounds: list[Ground], network: nn.Module, card: ModelCard) -> bool:
-    """Write a WebP of the pieces of ground on which a model errs most: images above, what it finds below.
+    """Write a WebP of the pieces of ground on which a model errs most: images left, what it finds right.
 
     At most ``LOOKS`` pieces, spread evenly, are looked at.
 
@@ -81,14 +81,12 @@ def draw_failures(path: Path, grounds: list[Ground], network: nn.Module, card: M
     if not worst:
         path.unlink(missing_ok=True)
         return False
-    side = FAILURE_PX
-    whole = Image.new("RGB", (len(worst) * (side + GAP_PX) - GAP_PX, 2 * side + GAP_PX), "white")
-    for column, at in enumerate(worst):
+    step = FAILURE_PX + GAP_PX
+    whole = Image.new("RGB", (2 * step - GAP_PX, len(worst) * step - GAP_PX), "white")
+    for row, at in enumerate(worst):
         image = pieces[at].image[:3].numpy().transpose(1, 2, 0)
-        for row, panel in enumerate((image, _painted(image, labels[at], called[at], slide))):
-            picture = Image.fromarray(np.ascontiguousarray(panel))
-            picture.thumbnail((side, side))
-            whole.paste(picture, (column * (side + GAP_PX), row * (side + GAP_PX)))
+        for column, panel in enumerate((image, _painted(image, labels[at], called[at], slide))):
+            whole.paste(Image.fromarray(np.ascontiguousarray(panel)), (column * step, row * step))
     path.parent.mkdir(parents=True, exist_ok=True)
     whole.save(path, "WEBP", quality=80)
     return True

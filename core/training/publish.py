@@ -88,7 +88,7 @@ def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, orig
         metrics=metrics,
     )
     saved = save_model(card, state)
-    for name, grounds in (held_out | {"Generated": generated[1::2]}).items():
+    for name, grounds in (held_out | {"Generated ground": generated[1::2]}).items():
         draw_failures(saved.folder / "failures" / f"{name}.webp", grounds, network, saved)
     logger.info("held out: %s", json.dumps(saved.metrics))
     return saved

@@ -69,8 +69,8 @@ def test_pictures_show_where_a_model_errs_most_and_none_where_it_does_not(tmp_pa
     path = tmp_path / "failures" / "chips.webp"
     assert draw_failures(path, [chip(30), wrong], Bright(), card)
     with Image.open(path) as picture:
-        assert picture.size == (3 * (FAILURE_PX + GAP_PX) - GAP_PX, 2 * FAILURE_PX + GAP_PX)
-        red, _, blue = picture.getpixel((200, FAILURE_PX + GAP_PX + 300))
+        assert picture.size == (2 * FAILURE_PX + GAP_PX, 3 * (FAILURE_PX + GAP_PX) - GAP_PX)
+        red, _, blue = picture.getpixel((FAILURE_PX + GAP_PX + 200, 300))
         assert blue > red + 50  # missed
     assert not draw_failures(path, [chip(30)], Bright(), card) and not path.exists()
 
