@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ from core.errors import CancelledError, InputError, ScarpError, StorageError
 from core.export import OutlineRecord, new_band, publish_raster, write_outlines
 from core.files import read_json, write_json
 from core.grid import Grid
-from core.inference import Plan, Step, Whole, predict, prepare
+from core.inference import Block, Done, Parts, Plan, Step, Whole, predict, prepare
+from core.inference.looks import averaged, coarse_part, look, told, undecided
 from core.inference.preview import Preview
 from core.ingest import open_geotiff
 from core.peak import peak_memory_mb
@@ -124,11 +125,14 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
         clock = _Clock()
         with ThreadPoolExecutor(1) as reader:  # meanwhile what reading needs is loaded: kernels, overviews, projections
             reader.submit(scene.read, Window(scene.part.col_off, scene.part.row_off, FIRST_PX, FIRST_PX))
-            prepared = prepare(network, scene.part, tiling=settings.tiling, temperature=card.temperature,
-                               engine=settings.engine, key=card.sha256)
+            parts = {1: scene.part} | {times: coarse_part(scene, scene.part, times) for times in card.coarser}
+            networks = {times: prepare(network, part, tiling=settings.tiling, temperature=card.temperature,
+                                       engine=settings.engine, key=card.sha256) for times, part in parts.items()}
+        prepared = networks[1]
         graph = prepared.graphs[0]
         record["engine"] = {"name": graph.name, "reason": graph.reason}
         record["tiling"] = asdict(prepared.tiling if isinstance(prepared, Whole) else prepared.cuts)
+        record["coarser"] = list(card.coarser)
         record["redundancy"] = round(prepared.redundancy, 2)
         logger.info("engine: %s (%s)", graph.name, graph.reason)
         clock.lap("compile_s")
@@ -137,13 +141,18 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
                     use_dem="dem" in card.trained_topography, use_ndvi="ndvi" in card.trained_topography)
         with _storage(settings.out, work):
             grid = scene.grid.window(scene.part)
-            meter = _Meter(report, prepared.total(scene.part), Preview(work / PREVIEW, grid, scene.part))
+            meter = _Meter(report, networks, parts, Preview(work / PREVIEW, grid, scene.part))
+            looks = [look(scene, networks[times], plan, times, work, meter.of(times)) for times in card.coarser]
+            bands = (predict(scene, prepared, plan, work, told(meter.of(1), plan.part, 1), undecided) if looks
+                     else predict(scene, prepared, plan, work, meter.of(1)))
             classes, probability = work / "classes.raw.tif", work / "probability.raw.tif"
             with new_band(classes, grid, card.classes) as out, new_band(probability, grid) as odds:
-                counts = _write_bands(out, odds, grid, predict(scene, prepared, plan, work, meter.step))
+                counts = _write_bands(out, odds, grid, bands,
+                                      lambda top, band: averaged(band, top, looks, plan) if looks else band)
             clock.lap("predict_s")
-            if prepared.busy.seconds > 3:
-                speeds.remember(card.sha256, settings.engine, prepared.busy.seconds, prepared.busy.work)
+            network_s = sum(each.busy.seconds for each in networks.values())
+            if network_s > 3:
+                speeds.remember(card.sha256, settings.engine, network_s, sum(e.busy.work for e in networks.values()))
             report(Progress("write", meter.total, meter.total, meter.speed, None, "writing maps"))
             with ThreadPoolExecutor(1) as publisher:  # while outlines are drawn from the plain maps
                 published = publisher.submit(_publish, work, classes, probability)
@@ -153,7 +162,7 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
                            image_date=_date(record["image_date"]))
             clock.lap("write_s")
             record |= _summary(counts, grid, card, records, meter)
-            record["timing"] = clock.laps | {"network_s": round(prepared.busy.seconds, 2)}
+            record["timing"] = clock.laps | {"network_s": round(network_s, 2)}
             write_json(work / "run.json", record)
             (settings.out / "run.json").unlink(missing_ok=True)  # where it is, all four belong together
             for name in RESULTS:
@@ -261,19 +270,28 @@ class _Clock:
 class _Meter:
     """Adds up steps and valid pixels, and reports about ten times a second at most."""
 
-    def __init__(self, report: Report, total: float, preview: Preview) -> None:
-        self.report, self.total, self.preview = report, total, preview
-        self.cost, self.pixels = 0.0, 0
+    def __init__(self, report: Report, networks: dict[int, Parts | Whole], parts: dict[int, Window],
+                 preview: Preview) -> None:
+        self.report, self.preview = report, preview
+        self.work = {times: network.work(parts[times]) for times, network in networks.items()}
+        self.unit = {times: self.work[times] / network.total(parts[times]) for times, network in networks.items()}
+        self.total = sum(self.work.values())
+        self.cost = self.pixels = 0.0
         self.started = self.last = time.monotonic()
 
-    def step(self, step: Step) -> None:
+    def of(self, times: int) -> Done:
+        """Return what takes in the steps of the look with pixels so many times as wide."""
+        unit, share = self.unit[times], times**2 * self.work[times] / self.total
+        return lambda step: self.step(replace(step, cost=step.cost * unit), step.pixels * share)
+
+    def step(self, step: Step, pixels: float) -> None:
         """Take in one finished step."""
         self.cost += step.cost
-        self.pixels += step.pixels
+        self.pixels += pixels
         if step.place is not None and step.block is not None:
             self.preview.add(step.place, step.block[1])
         now = time.monotonic()
-        share = min(1.0, self.cost / self.total)
+        share = min(1.0, self.cost / self.total + 1e-9)  # the last step's is 1, whatever sums of shares are rounded to
         if now - self.last >= 0.1 or share == 1:
             self.last = now
             left = (now - self.started) / share * (1 - share) if share else None
@@ -290,14 +308,14 @@ class _Meter:
         return self.pixels / max(self.seconds, 1e-9)
 
 
-def _write_bands(out: DatasetWriter, odds: DatasetWriter, grid: Grid,
-                 bands: Iterator[tuple[int, NDArray[np.uint8]]]) -> NDArray[np.float64]:
-    """Write bands of classes and probability; return (256, 2): pixels and square metres of each class value."""
+def _write_bands(out: DatasetWriter, odds: DatasetWriter, grid: Grid, bands: Iterator[tuple[int, Block]],
+                 finish: Callable[[int, Block], Block]) -> NDArray[np.float64]:
+    """Write finished bands of classes and probability; return (256, 2): pixels, square metres of each class value."""
     counts = np.zeros((256, 2))
     odds.scales, odds.descriptions = (PROBABILITY_SCALE,), ("landslide probability",)
     with ThreadPoolExecutor(1) as writer:
-        def write(top: int, band: NDArray[np.uint8]) -> None:
-            window = Window(0, top, grid.width, band.shape[1])
+        def write(top: int, band: Block) -> None:
+            band, window = finish(top, band), Window(0, top, grid.width, band.shape[1])
             out.write(band[0], 1, window=window)
             odds.write(band[1], 1, window=window)
             pixels = np.bincount(band[0].ravel(), minlength=256)

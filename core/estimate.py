@@ -11,6 +11,7 @@ import torch
 from core import speeds
 from core.detect import DetectSettings
 from core.inference import CELL_PX, COST, Cuts, compile_near
+from core.inference.looks import coarse_part
 from core.nets.staged import Staged
 from core.registry import ModelCard, load_network
 from core.scene import Scene
@@ -43,6 +44,7 @@ def estimate(settings: DetectSettings, scene: Scene, card: ModelCard, observed: 
         observed: Share of the mapped part that holds image data, 0 to 1.
     """
     network, part = load_network(card), scene.part
+    looks = [coarse_part(scene, part, times) for times in card.coarser]
     results_mb = 5 * part.width * part.height / 1e6
     busy = min(1.0, observed + 0.1 * (0 < observed < 1))
     if settings.tiling is None and isinstance(network, Staged) and network.reach.far_cells is not None:
@@ -51,13 +53,15 @@ def estimate(settings: DetectSettings, scene: Scene, card: ModelCard, observed: 
         strip = (cuts.core * cuts.cores + 2 * cuts.ring) * (part.width + 2 * cuts.ring)
         cells = (cuts.core * cuts.cores + 2 * cuts.ring) ** 2 / CELL_PX**2
         memory = cells * FAR_BYTES_A_CELL + (cuts.core + 2 * cuts.near) ** 2 * NEAR_BYTES_A_PIXEL
-        return Estimate(busy * cuts.work * second * OVERHEAD + 2, BASE_MEMORY_MB + memory / 1e6,
+        work = cuts.work + sum(Cuts.of(network.reach, each).work for each in looks)
+        return Estimate(busy * work * second * OVERHEAD + 2, BASE_MEMORY_MB + memory / 1e6,
                         results_mb + busy * strip * _bytes_a_pixel(network) / 1e6)
     tiling = settings.tiling or Tiling()
     rows, columns = (-(-side // tiling.core) for side in (part.height, part.width))
+    windows = rows * columns + sum(-(-each.height // tiling.core) * -(-each.width // tiling.core) for each in looks)
     second = speeds.recall(card.sha256, settings.engine) or 1e-6
     kept = (tiling.core + 2 * tiling.blend) ** 2 * 4 * len(card.classes.names)
-    return Estimate(busy * rows * columns * tiling.size**2 * second * OVERHEAD + 2,
+    return Estimate(busy * windows * tiling.size**2 * second * OVERHEAD + 2,
                     BASE_MEMORY_MB + tiling.size**2 * WINDOW_BYTES_A_PIXEL / 1e6, results_mb + 3 * columns * kept / 1e6)
 
 

@@ -83,6 +83,14 @@ class Grid:
         x, y = self.transform @ (self.width / 2, self.height / 2)
         return x, y
 
+    def coarser(self, times: int) -> Grid:
+        """Return the grid of pixels so many times as wide, from the same corner; the last ones may reach beyond."""
+        return Grid((-(-self.height // times), -(-self.width // times)), self.transform @ Affine.scale(times), self.crs)
+
+    def finer(self, times: int) -> Grid:
+        """Return the grid whose pixels are a whole part as wide, over the same ground."""
+        return Grid((self.height * times, self.width * times), self.transform @ Affine.scale(1 / times), self.crs)
+
     def window(self, window: Window) -> Grid:
         """Return the grid of a window of this one; the window may reach over the edge."""
         transform = self.transform @ Affine.translation(window.col_off, window.row_off)

@@ -111,6 +111,27 @@ def observed_on(
     return read_on(dataset, grid, indexes, use_alpha=use_alpha)[1]
 
 
+def reduced(values: NDArray[np.float32], observed: NDArray[np.bool_], times: int,
+            ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the means of squares of ``times`` x ``times`` pixels.
+
+    Args:
+        values: (bands, h, w), both sides multiples of ``times``; 0 where nothing was observed.
+        observed: (h, w).
+        times: Side of a square.
+
+    Returns:
+        (bands, h / times, w / times), and where at least half of a square was observed; values elsewhere are 0.
+    """
+    corners = [np.s_[..., row::times, column::times] for row in range(times) for column in range(times)]
+    count = np.sum([observed[corner] for corner in corners], 0)
+    seen: NDArray[np.bool_] = 2 * count >= times**2
+    total = values[corners[0]].copy()
+    for corner in corners[1:]:
+        total += values[corner]
+    return np.where(seen, total / np.maximum(count, 1).astype(np.float32), np.float32(0)), seen
+
+
 def _pixel_offset(source: Grid, target: Grid) -> tuple[int, int] | None:
     """Return (column, row) of the target's corner in the source when the pixels coincide, else None."""
     if source.crs != target.crs:

@@ -36,6 +36,7 @@ class ModelCard:
         trained_topography: Topographic channels that held data in training; others are forced absent.
         threshold: Landslide probability from which a pixel is called landslide.
         temperature: Logits are divided by it, so that probabilities are calibrated where it was fitted.
+        coarser: A scene is looked at also with pixels so many times as wide, see ``core.inference.looks``.
         summary: What it is for and where it fails.
         licence: Of the weights.
         training: Data, split, recipe.
@@ -53,6 +54,7 @@ class ModelCard:
     trained_topography: tuple[str, ...] = ()
     threshold: float = 0.5
     temperature: float = 1.0
+    coarser: tuple[int, ...] = ()
     summary: str = ""
     licence: str = ""
     training: dict[str, Any] = field(default_factory=dict)
@@ -63,6 +65,9 @@ class ModelCard:
 
     def __post_init__(self) -> None:
         """Refuse a card that contradicts itself."""
+        if any(times not in range(2, 9) for times in self.coarser):
+            raise ModelError(f"card of {self.name}", got=f"coarser {self.coarser}", expected="numbers from 2 to 8",
+                             remedy="Correct card.json or restore it.")
         if not 0 < self.threshold < 1 or not self.temperature > 0 or not 0 < self.gsd_range_m[0] < self.gsd_range_m[1]:
             raise ModelError(f"card of {self.name}", got=(self.threshold, self.temperature, self.gsd_range_m),
                              expected="0 < threshold < 1, temperature > 0, a rising pixel size range",
@@ -117,7 +122,7 @@ def read_card(folder: Path) -> ModelCard:
         if set(values) - known:
             raise InputError("card.json", got=sorted(set(values) - known), expected=f"keys among {sorted(known)}",
                              remedy="Remove them.")
-        for key in ("gsd_range_m", "trained_topography"):
+        for key in ("gsd_range_m", "trained_topography", "coarser"):
             values[key] = tuple(values.get(key, ()))
         return ModelCard(**values, folder=folder)
     except (InputError, TypeError) as error:
@@ -150,6 +155,7 @@ def load_network(card: ModelCard) -> Network:
     if not all(bool(torch.isfinite(value).all()) for value in state.values()):
         raise ModelError(f"weights of {card.name}", got="values that are not numbers", expected="finite weights",
                          remedy="Restore the model folder, or train again.")
+    network.coarser = card.coarser
     return network.eval()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from copy import copy
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, Self
@@ -24,7 +25,7 @@ from core.indices import ndvi as ndvi_of
 from core.indices import visible_index
 from core.ingest import check_readable
 from core.normalize import ImageScaling, image_tensor, topography_tensor
-from core.raster import band_roles, grid_of, observed_on, open_raster, read_on
+from core.raster import band_roles, grid_of, observed_on, open_raster, read_on, reduced
 from core.terrain import aspect_deg, slope_deg, turn
 from core.terrain_on import Order, dem_window, terrain_on
 
@@ -106,6 +107,7 @@ class Scene:
         self.settings = settings
         self._stack = ExitStack()
         self._lock = Lock()  # a GDAL dataset serves one thread at a time
+        self._times = 1
         try:
             self._open()
         except BaseException:
@@ -146,6 +148,16 @@ class Scene:
                  trace: TracebackType | None) -> None:
         self._stack.close()
 
+    def coarser(self, times: int) -> Scene:
+        """Return the whole image with pixels so many times as wide: means of its own; area and cloud do not count.
+
+        It reads this scene's files, and is of no use when this one is closed.
+        """
+        view = copy(self)
+        view._times, view.grid, view.area, view.unobserved = times, self.grid.coarser(times), None, None
+        view.part = Window(0, 0, view.grid.width, view.grid.height)
+        return view
+
     @property
     def rgb_indexes(self) -> list[int]:
         """Band indexes of red, green and blue."""
@@ -163,8 +175,11 @@ class Scene:
     def valid(self, window: Window) -> Mask:
         """Return where a window of the image is to be predicted: observed, and inside the area."""
         grid = self.grid.window(window)
+        fine = grid.finer(self._times)
         with self._lock:
-            valid = observed_on(self.image, grid, self.rgb_indexes, use_alpha=self._use_alpha)
+            valid = observed_on(self.image, fine, self.rgb_indexes, use_alpha=self._use_alpha)
+        if self._times > 1:
+            valid = reduced(np.zeros((0, *fine.shape), np.float32), valid, self._times)[1]
         return self._inside(valid, grid)
 
     def read(self, window: Window, *, use_dem: bool = True, use_ndvi: bool = True) -> Stack:
@@ -200,7 +215,8 @@ class Scene:
 
     def _bands(self, grid: Grid, indexes: list[int]) -> tuple[Floats, Mask]:
         with self._lock:
-            return read_on(self.image, grid, indexes, use_alpha=self._use_alpha)
+            found = read_on(self.image, grid.finer(self._times), indexes, use_alpha=self._use_alpha)
+        return reduced(*found, self._times) if self._times > 1 else found
 
     def _terrain(self, grid: Grid, *, heights: bool = True) -> tuple[Floats, Floats, Floats]:
         absent = (np.broadcast_to(np.float32(np.nan), grid.shape),) * 3

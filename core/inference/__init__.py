@@ -20,7 +20,8 @@ from core.windows import Tiling
 if TYPE_CHECKING:
     from core.scene import Scene
 
-__all__ = ["CELL_PX", "COST", "Cuts", "Parts", "Plan", "Step", "Whole", "compile_near", "decide", "predict", "prepare"]
+__all__ = ["CELL_PX", "COST", "Block", "Cuts", "Done", "Parts", "Plan", "Step", "Whole", "compile_near", "decide",
+           "predict", "prepare"]
 
 
 def prepare(network: Network, part: Window, *, tiling: Tiling | None = None, temperature: float = 1.0,

@@ -87,6 +87,10 @@ class Parts:
         """Work for each pixel kept, against the work of one window without a halo."""
         return self.cuts.redundancy
 
+    def work(self, part: Window) -> float:
+        """Return what all steps over a part cost, in pixels that go through the whole network."""
+        return self.cuts.work
+
     def total(self, part: Window) -> float:
         """Return what all steps over a part cost together: a unit for each far window."""
         return float(-(-self.cuts.rows // self.cuts.cores) * -(-self.cuts.columns // self.cuts.cores))

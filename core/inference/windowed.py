@@ -55,6 +55,10 @@ class Whole:
         """Pixels predicted for each pixel kept."""
         return self.tiling.redundancy
 
+    def work(self, part: Window) -> float:
+        """Return what all steps over a part cost, in pixels that go through the whole network."""
+        return self.total(part) * self.tiling.size**2
+
     def total(self, part: Window) -> float:
         """Return what all steps over a part cost together."""
         return float(sum(map(len, _rows(self.tiling, part))))

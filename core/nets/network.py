@@ -23,9 +23,11 @@ class Network(nn.Module):
     Attributes:
         topography_channels: Channels of the second input, in order; empty: there is no second input.
         encoder: Of the image.
+        coarser: A scene is looked at also with pixels so many times as wide, see ``core.inference.looks``.
     """
 
     topography_channels: tuple[str, ...] = ()
+    coarser: tuple[int, ...] = ()
     encoder: nn.Module
 
     def shapes(self, side: int) -> list[tuple[int, ...]]:

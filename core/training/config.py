@@ -89,6 +89,8 @@ class TrainConfig:
             scene's crops lie anywhere on its labels and a chip's anywhere on the chip.
         mosaic: Probability that a crop is put together from four of half its side: small landslides, many edges.
         paste: Probability that landslides of one place are pasted into another.
+        coarser: The model also looks at a scene with pixels so many times as wide, see ``core.inference.looks``: its
+            temperature and threshold are chosen for that.
         seed: Of everything random.
         card: What the model card says that no run can know: ``title``, ``summary``, ``licence``, ``gsd_range_m``.
     """
@@ -121,6 +123,7 @@ class TrainConfig:
     sampling: str = ""
     mosaic: float = 0.0
     paste: float = 0.0
+    coarser: tuple[int, ...] = ()
     seed: int = 1
     card: dict[str, Any] = field(default_factory=dict)
 

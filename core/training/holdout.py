@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn.functional import interpolate
 
 from core.config import CLASS_NODATA
 from core.normalize import image_tensor, topography_tensor
+from core.raster import reduced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from core.training.sources import Ground
 
 WINDOW = 512
+MOST_ODDS = 8.0
+"""Where several looks are averaged none is surer than this: close to what stored probabilities allow."""
 EDGES = np.linspace(-12.0, 12.0, 481)
 """Log-odds of landslide are counted in these bins."""
 
@@ -42,7 +46,7 @@ def window_counts(network: nn.Module, grounds: list[Ground], landslide: int, mos
 
 def held_out_odds(network: nn.Module, grounds: list[Ground], landslide: int, most: int | None = None,
                   ) -> Iterator[tuple[int, NDArray[np.uint8], NDArray[np.float32]]]:
-    """Predict held-out ground window by window, each piece at its own scale.
+    """Predict held-out ground window by window, each piece at its own scale, with all looks that the network takes.
 
     Args:
         network: In evaluation mode.
@@ -69,15 +73,32 @@ def held_out_odds(network: nn.Module, grounds: list[Ground], landslide: int, mos
             coarse = tuple(slice(s.start // ratio, -(-s.stop // ratio)) for s in where)
             fine = ground.gradients[(slice(None), *coarse)].numpy().repeat(ratio, 1).repeat(ratio, 2)
             slopes = fine[:, :label.shape[0], :label.shape[1]]
-        topography = topography_tensor(slopes[0], slopes[1], np.full(label.shape, np.nan, np.float32))
-        yield number, label, _odds(network, image_tensor(image, image.sum(0) > 0), topography, landslide)
+        seen = image.sum(0) > 0
+        odds = _odds(network, image, seen, slopes, landslide)
+        coarser: tuple[int, ...] = getattr(network, "coarser", ())
+        if coarser:
+            looks = [odds, *(_coarser(network, image, seen, slopes, landslide, times) for times in coarser)]
+            odds = np.mean([look.clip(-MOST_ODDS, MOST_ODDS) for look in looks], 0)
+        yield number, label, odds
+
+
+def _coarser(network: nn.Module, image: NDArray[np.float32], seen: NDArray[np.bool_], slopes: NDArray[np.float32],
+             landslide: int, times: int) -> NDArray[np.float32]:
+    """Predict with pixels so many times as wide, as ``core.inference.looks`` does."""
+    height, width = seen.shape
+    beyond = (0, -height % times), (0, -width % times)
+    small, known = reduced(np.pad(image, ((0, 0), *beyond)), np.pad(seen, beyond), times)
+    odds = torch.from_numpy(_odds(network, small, known, slopes[:, ::times, ::times], landslide))
+    fine = interpolate(odds[None, None], scale_factor=times, mode="bilinear", align_corners=False)
+    return fine[0, 0, :height, :width].numpy()
 
 
 @torch.inference_mode()
-def _odds(network: nn.Module, image: NDArray[np.float32], topography: NDArray[np.float32], landslide: int,
-          ) -> NDArray[np.float32]:
-    inputs = [torch.from_numpy(image)[None]]
+def _odds(network: nn.Module, image: NDArray[np.float32], seen: NDArray[np.bool_], slopes: NDArray[np.float32],
+          landslide: int) -> NDArray[np.float32]:
+    inputs = [torch.from_numpy(image_tensor(image, seen))[None]]
     if network.topography_channels:
+        topography = topography_tensor(slopes[0], slopes[1], np.full(seen.shape, np.nan, np.float32))
         inputs.append(torch.from_numpy(topography)[None])
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = network(*inputs)[0].float()

@@ -65,7 +65,7 @@ def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, orig
     network = build(settings.architecture, len(classes.names), **settings.arguments)
     network.load_state_dict({name: value.half().float() if value.is_floating_point() else value
                              for name, value in state.items()})
-    network.eval()
+    network.eval().coarser = settings.coarser
     held_out = {s.name: load(s, data, split.of(s.name), classes, training=False) for s in settings.sources}
     generated = made_up(classes)
     temperature, threshold, metrics = examine(network, held_out, classes, generated)
@@ -73,7 +73,7 @@ def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, orig
     card = ModelCard(
         name=settings.model, architecture=settings.architecture, arguments=settings.arguments, scheme=settings.scheme,
         trained_topography=("dem",) if getattr(network, "topography_channels", ()) else (),
-        temperature=temperature, threshold=threshold, folder=models / settings.model,
+        temperature=temperature, threshold=threshold, coarser=settings.coarser, folder=models / settings.model,
         title=about["title"], summary=about["summary"], licence=about["licence"],
         gsd_range_m=tuple(about["gsd_range_m"]),
         training=origin | {

@@ -9,7 +9,7 @@ from rasterio.windows import Window
 
 from core.errors import GridError, InputError
 from core.grid import Grid
-from core.raster import band_roles, grid_of, observed_on, open_raster, read_on
+from core.raster import band_roles, grid_of, observed_on, open_raster, read_on, reduced
 
 
 def test_a_window_over_the_edge_is_invalid_outside(make_raster) -> None:
@@ -121,3 +121,12 @@ def test_where_bytes_were_observed_no_band_is_read(make_raster, monkeypatch) -> 
 def test_rasterio_is_given_no_path_by_the_reader(make_raster) -> None:
     with open_raster(make_raster()) as dataset:
         assert isinstance(dataset, rasterio.DatasetReader)
+
+
+def test_means_of_squares_leave_out_what_was_not_observed() -> None:
+    values = np.arange(16, dtype=np.float32).reshape(1, 4, 4)
+    observed = np.ones((4, 4), bool)
+    observed[0, :2] = observed[2:, 3] = observed[2, 2] = False
+    means, seen = reduced(np.where(observed, values, 0), observed, 2)
+    assert seen.tolist() == [[True, True], [True, False]]
+    np.testing.assert_allclose(means, [[[4.5, 4.5], [10.5, 0]]])
