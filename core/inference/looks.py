@@ -18,7 +18,7 @@ from rasterio.windows import Window
 from core.compiled import kernel
 from core.config import PROBABILITY_NODATA, PROBABILITY_SCALE
 from core.inference import Parts, Whole, predict
-from core.inference.plan import Array, Block, Done, Mask, Plan, Step, clipped, decide, save
+from core.inference.plan import Array, Block, Done, Mask, Plan, Step, clipped, decide
 from core.scene import Scene
 
 MOST, STEP = 6.25, 0.05
@@ -80,11 +80,13 @@ def look(scene: Scene, network: Parts | Whole, plan: Plan, times: int, work: Pat
         done(Step(network.total(part)))
     else:
         own.mkdir(exist_ok=True)
-        odds = np.full((part.height, part.width), PROBABILITY_NODATA, np.uint8)
+        aside = file.with_suffix(".part")
+        odds = np.lib.format.open_memmap(aside, "w+", np.uint8, (part.height, part.width))
         for top, block in predict(scene.coarser(times), network, replace(plan, part=part), own,
                                   told(done, plan.part, times), undecided):
             odds[top:top + block.shape[1]] = block[1]
-        save(file, odds)
+        odds.flush()
+        aside.replace(file)
         shutil.rmtree(own)
     return Coarse(times, part, np.load(file, mmap_mode="r"))
 
