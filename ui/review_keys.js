@@ -74,6 +74,8 @@ function onKey(event) {
 export default function ({ data, setStateValue }) {
   keys.busy = 0;
   keys.tool = data.tool;
+  const field = document.activeElement; // a list that was chosen from would take the next key as a search
+  if (field?.matches('[role=combobox]:not([aria-expanded=true])')) field.blur();
   if (keys.waiting) {
     const next = keys.waiting;
     keys.waiting = null;

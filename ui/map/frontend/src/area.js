@@ -7,6 +7,7 @@ import { AREA_INK as INK } from './layers.js';
 const PEN = '#14b5af';
 const PAPER = '#ffffff';
 const MAX_CORNERS = 400;
+const CLOSE_PX = matchMedia('(pointer: coarse)').matches ? 24 : 12; // a click so near the first or the last corner ends a shape
 const polygonsOf = (geometry) => (geometry?.type === 'MultiPolygon' ? geometry.coordinates : geometry ? [geometry.coordinates] : []);
 const rounded = (rings) => rings.map((ring) => ring.map(([x, y]) => [Number(x.toFixed(9)), Number(y.toFixed(9))]));
 
@@ -27,8 +28,8 @@ export class Area {
     const feature = { draggable: true, coordinates: { draggable: true, midpoints: true, deletable: true } };
     this.draw = new TerraDraw({
       adapter: new TerraDrawMapLibreGLAdapter({ map, coordinatePrecision: 9 }),
-      modes: [new TerraDrawPolygonMode({ styles }), new TerraDrawRectangleMode({ styles }),
-        new TerraDrawLineStringMode({ styles: { lineStringColor: PEN, lineStringWidth: 3, closingPointColor: PAPER, closingPointOutlineColor: INK,
+      modes: [new TerraDrawPolygonMode({ styles, pointerDistance: CLOSE_PX }), new TerraDrawRectangleMode({ styles }),
+        new TerraDrawLineStringMode({ pointerDistance: CLOSE_PX, styles: { lineStringColor: PEN, lineStringWidth: 3, closingPointColor: PAPER, closingPointOutlineColor: INK,
           closingPointOutlineWidth: 2, closingPointWidth: 5 } }),
         new TerraDrawSelectMode({ flags: { polygon: { feature } }, keyEvents: null, allowManualDeselection: false, pointerDistance: 20,
           styles: { selectedPolygonColor: PEN, selectedPolygonFillOpacity: 0.16, selectedPolygonOutlineColor: INK, selectedPolygonOutlineWidth: 2.5,
