@@ -60,13 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--out", type=Path, default=Path(), help="where the results would go")
     check.set_defaults(run=_check, overwrite=True)
 
-    bring = commands.add_parser("import", help="bring rasters and outlines into a project")
-    bring.add_argument("files", nargs="*", type=Path, help="GeoTIFF, GeoPackage, GeoJSON or zipped Shapefile")
-    bring.add_argument("--project", type=Path, required=True, help="folder of the project; made when there is none")
-    bring.add_argument("--crs", default="", help="for rasters that name none, such as EPSG:32648")
-    bring.add_argument("--incoming", nargs="*", default=[], metavar="ID", help="files that wait in the project")
-    bring.add_argument("--progress-file", type=Path, help="write progress there as JSON, about twice a second")
-    bring.set_defaults(run=_import)
+    _add_coming_in(commands)
 
     models = commands.add_parser("models", help="list the models")
     models.add_argument("--models", type=Path, help="folder of models")
@@ -146,6 +140,22 @@ def _add_several(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     versus.add_argument("--out", type=Path, required=True, help="new folder of the results")
     versus.add_argument("--progress-file", type=Path, help="write progress there as JSON, about twice a second")
     versus.set_defaults(run=_versus)
+
+
+def _add_coming_in(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    bring = commands.add_parser("import", help="bring rasters and outlines into a project")
+    bring.add_argument("files", nargs="*", type=Path, help="GeoTIFF, GeoPackage, GeoJSON or zipped Shapefile")
+    bring.add_argument("--project", type=Path, required=True, help="folder of the project; made when there is none")
+    bring.add_argument("--crs", default="", help="for rasters that name none, such as EPSG:32648")
+    bring.add_argument("--incoming", nargs="*", default=[], metavar="ID", help="files that wait in the project")
+    bring.add_argument("--progress-file", type=Path, help="write progress there as JSON, about twice a second")
+    bring.set_defaults(run=_import)
+
+    opened = commands.add_parser("unpack", help="open a zipped project, once every file in it was checked")
+    opened.add_argument("file", type=Path, help="zip, as a project is downloaded")
+    opened.add_argument("--projects", type=Path, default=Path(os.environ.get("SCARP_PROJECTS") or "projects"),
+                        help="folder of projects")
+    opened.set_defaults(run=_unpack)
 
 
 def _add_training(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -399,6 +409,20 @@ def _convert_weights(options: argparse.Namespace) -> None:
 
     count = convert_weights(options.checkpoint, options.architecture, options.out)
     print(f"{count / 1e6:.1f} million weights of {options.architecture} are in {options.out}")
+
+
+def _unpack(options: argparse.Namespace) -> None:
+    from core.archive import unpack  # noqa: PLC0415
+
+    try:
+        with options.file.open("rb") as file:
+            made = unpack(file, options.projects)
+    except OSError as error:
+        if isinstance(error, ScarpError):
+            raise
+        raise InputError(f"file {options.file.name}", got=error.strerror or "an error", expected="a zipped project",
+                         remedy="Give its path.") from error
+    print(f"project {made.name} is in {made.folder}")
 
 
 def _demo(options: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ from ui.settings import projects_root
 from ui.words import errors_in_words
 
 UPLOAD_MB = 200
-"""A zip goes through the server's memory; a larger one is unpacked into the projects folder by hand."""
+"""A zip goes through the server's memory; a larger one is opened by ``scarp unpack``."""
 
 
 def others(current: Project) -> None:
@@ -77,8 +77,8 @@ def _new() -> None:
 @st.dialog("Open a zip")
 def _open_zip() -> None:
     file = st.file_uploader("A project that was downloaded as a zip", "zip", max_upload_size=UPLOAD_MB)
-    html.note(f"Every file in it is checked first. One of more than {UPLOAD_MB} MB: unpack it into the projects "
-              "folder, and it is listed here.")
+    html.note(f"Every file in it is checked first. One of more than {UPLOAD_MB} MB is opened in a terminal, by "
+              "scarp unpack.")
     if file and st.button("Open it", type="primary"):
         bar = st.progress(0.0, "Checking what is in it")
         with errors_in_words():
@@ -98,7 +98,7 @@ def _rename(project: Project) -> None:
 @st.dialog("Copy")
 def _copy(project: Project) -> None:
     name = st.text_input("Name of the copy", f"{project.name[:70]} (copy)", max_chars=80)
-    html.note("Layers, areas and detections are copied; jobs are not.")
+    html.note("All is copied but jobs: layers, detections, reviews, field packages, finished fine-tunings.")
     if st.button("Copy", type="primary"):
         with errors_in_words(), st.spinner("Copying ..."):
             nav.go("overview", project=copy(project, name).id)
@@ -106,8 +106,8 @@ def _copy(project: Project) -> None:
 
 @st.dialog("Download")
 def _download(project: Project) -> None:
-    html.title(project.id, project.name, f"One zip with its layers, areas and finished detections, "
-               f"{_megabytes(project)}. Another Scarp opens it with Open a zip.")
+    html.title(project.id, project.name, f"One zip with its layers, detections, reviews, photos, field packages "
+               f"and finished fine-tunings, {_megabytes(project)}. Another Scarp opens it with Open a zip.")
     with errors_in_words():
         html.button("Download", archive_url(signer(projects_root()), project.folder))
 

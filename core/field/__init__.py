@@ -6,10 +6,10 @@ seen them.
 """
 
 from core.field.edits import Change, Diff, apply, conflicts, difference, read_edited
-from core.field.outings import Outing, give_out, outings, take
+from core.field.outings import Outing, admit, give_out, outings, take
 from core.field.package import write_package
 from core.field.records import records_of
 from core.field.tile import write_tile
 
-__all__ = ["Change", "Diff", "Outing", "apply", "conflicts", "difference", "give_out", "outings", "read_edited",
-           "records_of", "take", "write_package", "write_tile"]
+__all__ = ["Change", "Diff", "Outing", "admit", "apply", "conflicts", "difference", "give_out", "outings",
+           "read_edited", "records_of", "take", "write_package", "write_tile"]

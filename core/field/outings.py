@@ -27,7 +27,7 @@ from shapely.geometry.base import BaseGeometry
 from core.errors import InputError, StorageError
 from core.export import LAYER
 from core.field.edits import Change, Diff, difference, read_edited
-from core.field.package import write_package
+from core.field.package import check_package, write_package
 from core.field.records import records_of
 from core.files import read_json, write_json
 from core.inventory import as_records, check, field, write_inventory
@@ -143,6 +143,19 @@ def outings(project: Project) -> list[Outing]:
             found.append(Outing(file.parent, str(about.get("title", "")), str(about.get("made", "")),
                                 str(about.get("run", ""))))
     return found
+
+
+def admit(folder: Path) -> None:
+    """Judge a package that was given out by anyone: its record can be read, and it holds what a package holds.
+
+    Raises:
+        InputError: It does not.
+    """
+    about = read_json(folder / "outing.json")
+    known = {name: str(about.get(name, "")) for name in ("title", "made", "run")}
+    write_json(folder / "outing.json", known)
+    Outing(folder, *known.values()).given()
+    check_package(folder / "package.zip")
 
 
 def take(ledger: Ledger, outing: Outing, diff: Diff, who: str, measure: Measure,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +23,10 @@ from core.inventory import check, write_inventory
 from core.inventory.qgis import style
 
 GEOPACKAGE, IMAGE, PROJECT = "landslides.gpkg", "image.tif", "landslides.qgs"
+STYLE, HELP = "landslides.qml", "README.txt"
+_PROGRAM = re.compile(rb"python|macro|<action|<!entity|\[%", re.IGNORECASE)
+"""What would run in QGIS; there is none of it in what is written here."""
+MAX_EXPANSION = 100
 MARGIN = 0.1
 """Share of the landslides' extent that is added around it where no area was given."""
 
@@ -71,8 +77,8 @@ def write_package(target: Path, records: geopandas.GeoDataFrame, title: str, *, 
             if image:
                 step = write_tile(image, folder / IMAGE, around, bands)
             (folder / PROJECT).write_text(project(title, crs, around.bounds, GEOPACKAGE, IMAGE if image else None))
-            (folder / "landslides.qml").write_text(style())
-            (folder / "README.txt").write_text(README.format(
+            (folder / STYLE).write_text(style())
+            (folder / HELP).write_text(README.format(
                 title=title, made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", count=len(given), project=PROJECT,
                 geopackage=GEOPACKAGE, image=f", with image.tif at {_words(step)}" if image else ""))
             packed = folder / "package.zip"
@@ -86,6 +92,30 @@ def write_package(target: Path, records: geopandas.GeoDataFrame, title: str, *, 
             raise
         raise StorageError(f"field package {target.name}", got=error.strerror or "an error",
                            expected="room and permission to write", remedy="Free some space and try again.") from error
+
+
+def check_package(path: Path) -> None:
+    """Refuse a package of anyone that holds something else than ``write_package`` puts in, or what QGIS would run.
+
+    Raises:
+        InputError: It does.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = archive.infolist()
+            names = {each.filename for each in found}
+            strange = len(names) < len(found) or names - {GEOPACKAGE, IMAGE, PROJECT, STYLE, HELP} or any(
+                each.file_size > MAX_EXPANSION * max(each.compress_size, 1000) for each in found)
+            strange = strange or any(_PROGRAM.search(archive.read(name)) for name in names & {PROJECT, STYLE})
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error) as error:
+        raise _refused("a damaged one") from error
+    if strange:
+        raise _refused("something that no package holds")
+
+
+def _refused(got: str) -> InputError:
+    return InputError("field package", got=got, expected="landslides, their style and image, as they were given out",
+                      remedy="Download the project again where it was made.")
 
 
 def _around(records: geopandas.GeoDataFrame) -> BaseGeometry:

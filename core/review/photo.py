@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from core.errors import InputError, StorageError
 from core.files import write_atomic
@@ -29,17 +29,7 @@ def take_photo(project: Path, raw: bytes) -> dict[str, Any]:
         InputError: It is none, too large or damaged.
         StorageError: It cannot be stored.
     """
-    if len(raw) > MAX_BYTES:
-        raise _refused("more than 40 MB")
-    try:
-        done = subprocess.run([sys.executable, "-I", str(_PROGRAM)], input=raw, capture_output=True, check=False,
-                              timeout=PATIENCE_S, env={"OPENBLAS_NUM_THREADS": "1"}, cwd="/")
-    except subprocess.TimeoutExpired as error:
-        raise _refused("one that takes too long") from error
-    if done.returncode:
-        raise _refused(done.stderr.decode(errors="replace").strip().splitlines()[-1][:120] if done.returncode == 1
-                       and done.stderr.strip() else "one that cannot be decoded")
-    about, _, picture = done.stdout.partition(b"\n")
+    about, picture = _reencoded(raw)
     name = f"{FOLDER}/{hashlib.sha256(picture).hexdigest()[:24]}.jpg"
     try:
         (project / FOLDER).mkdir(exist_ok=True)
@@ -49,6 +39,32 @@ def take_photo(project: Path, raw: bytes) -> dict[str, Any]:
                            remedy="Check who owns the folder.") from error
     write_atomic(project / name, picture)
     return {"file": name, **json.loads(about)}
+
+
+def renew(path: Path, kind: Literal["JPEG", "WEBP"] = "JPEG") -> None:
+    """Put a picture's own pixels in its place, so that nothing else of a file of anyone is ever opened.
+
+    Raises:
+        InputError: It is none, too large or damaged.
+    """
+    raw = path.read_bytes() if path.stat().st_size <= MAX_BYTES else b""
+    write_atomic(path, _reencoded(raw, kind)[1])
+
+
+def _reencoded(raw: bytes, kind: str = "JPEG") -> tuple[bytes, bytes]:
+    """Return what a picture tells, as JSON, and the picture made anew."""
+    if len(raw) > MAX_BYTES:
+        raise _refused("more than 40 MB")
+    try:
+        done = subprocess.run([sys.executable, "-I", str(_PROGRAM), kind], input=raw, capture_output=True, check=False,
+                              timeout=PATIENCE_S, env={"OPENBLAS_NUM_THREADS": "1"}, cwd="/")
+    except subprocess.TimeoutExpired as error:
+        raise _refused("one that takes too long") from error
+    if done.returncode:
+        raise _refused(done.stderr.decode(errors="replace").strip().splitlines()[-1][:120] if done.returncode == 1
+                       and done.stderr.strip() else "one that cannot be decoded")
+    about, _, picture = done.stdout.partition(b"\n")
+    return about, picture
 
 
 def _refused(got: str) -> InputError:

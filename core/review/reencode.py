@@ -1,6 +1,7 @@
-"""Run as a program of its own, on a photo from outside: its pixels come out as a new JPEG, and where it was taken.
+"""Run as a program of its own, on a picture from outside: its pixels come out anew, and where it was taken.
 
-    python reencode.py < photo > out        out: one line of JSON (lon, lat, taken), then the JPEG
+    python reencode.py < photo > out              out: one line of JSON (lon, lat, taken), then a JPEG
+    python reencode.py WEBP < picture > out       the same of a WebP picture, which stays one
 
 It imports nothing of this project, may use 1 GB of memory and 20 s, and opens no file. What it cannot use it names on
 one line of standard error, with exit code 1.
@@ -16,7 +17,8 @@ from typing import Any
 MAX_BYTES = 40_000_000
 MAX_PIXELS = 120_000_000
 SIDE_PX = 2048
-_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+_KINDS = {"JPEG": ("JPEG", "PNG"), "WEBP": ("WEBP",)}
+_MAGIC = {"JPEG": (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"), "WEBP": (b"RIFF",)}
 _GPS, _EXIF, _TAKEN = 0x8825, 0x8769, 0x9003
 
 
@@ -28,11 +30,12 @@ def main() -> int:
     from PIL import Image, ImageOps  # noqa: PLC0415 - after the limits
 
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    kind = sys.argv[1] if len(sys.argv) > 1 else "JPEG"
     raw = sys.stdin.buffer.read(MAX_BYTES + 1)
     try:
-        if len(raw) > MAX_BYTES or not raw.startswith(_MAGIC):
-            return _refuse("a file that is no JPEG or PNG" if len(raw) <= MAX_BYTES else "more than 40 MB")
-        with Image.open(io.BytesIO(raw), formats=("JPEG", "PNG")) as photo:
+        if len(raw) > MAX_BYTES or not raw.startswith(_MAGIC[kind]):
+            return _refuse("more than 40 MB" if len(raw) > MAX_BYTES else f"no {' or '.join(_KINDS[kind])}")
+        with Image.open(io.BytesIO(raw), formats=_KINDS[kind]) as photo:
             if photo.width * photo.height > MAX_PIXELS:
                 return _refuse(f"{photo.width} x {photo.height} pixels")
             about = _about(photo.getexif())
@@ -40,7 +43,7 @@ def main() -> int:
             upright = ImageOps.exif_transpose(photo).convert("RGB")
         upright.thumbnail((SIDE_PX, SIDE_PX))
         made = io.BytesIO()
-        Image.fromarray(_plain(upright)).save(made, "JPEG", quality=88)
+        Image.fromarray(_plain(upright)).save(made, kind, quality=88)
     except (OSError, ValueError, SyntaxError, MemoryError, EOFError, Image.DecompressionBombError) as error:
         return _refuse(f"a damaged picture ({type(error).__name__})")
     sys.stdout.buffer.write(json.dumps(about).encode() + b"\n" + made.getvalue())

@@ -9,9 +9,9 @@
     trainings/<id>/model/           the new model, until someone keeps it
 """
 
-from core.tuning.finished import Tuning, keep, remove, tunings
+from core.tuning.finished import Tuning, admit, keep, remove, tunings
 from core.tuning.labels import LabelFile, Labels, from_file, from_reviews, look_at
 from core.tuning.request import MODES, Finding, Request, check
 
-__all__ = ["MODES", "Finding", "LabelFile", "Labels", "Request", "Tuning", "check", "from_file", "from_reviews",
-           "keep", "look_at", "remove", "tunings"]
+__all__ = ["MODES", "Finding", "LabelFile", "Labels", "Request", "Tuning", "admit", "check", "from_file",
+           "from_reviews", "keep", "look_at", "remove", "tunings"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import re
 import shutil
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from core.files import read_json, write_json
 from core.jobs import Job, jobs
 from core.jobs import remove as remove_job
 from core.project import Project
-from core.registry import MODELS, ModelCard, read_card
+from core.registry import MODELS, ModelCard, read_card, sha256_of
 from core.tuning.request import FOLDER, RECORD
 
 STARTING_S = 600
@@ -92,6 +93,48 @@ def tunings(project: Project) -> list[Tuning]:
             about = read_json(file)
             found.append(Tuning(file.parent, about, known.get(str(about.get("job", "")))))
     return found
+
+
+def admit(folder: Path) -> None:
+    """Judge a finished fine-tuning of anyone; no job of this computer made it, and none of its models is kept here.
+
+    Raises:
+        ScarpError: It is damaged, or not what a fine-tuning leaves.
+    """
+    try:
+        about = read_json(folder / RECORD)
+        datetime.fromisoformat(about["created"])
+        known = {name: about[name] for name in ("created", "model", "model_title", "image", "labels", "mode", "learns",
+                                                "counts", "minutes", "steps", "test")}
+        numbers = [known["minutes"], known["steps"], *known["counts"].values()]
+        rows = read_json(folder / "run" / "scores.json")["ground"]
+        for row in rows:
+            numbers.append(row["blocks"])
+            for score in row["scores"].values():
+                numbers += [score[key] for key in ("before", "after", "difference") if score[key] is not None]
+                numbers += [*score["interval"], *[0.0] * (2 - len(score["interval"]))] if score["interval"] else []
+        texts = [*[known[name] for name in ("model", "model_title", "image", "labels", "mode", "learns")],
+                 *known["counts"], *[row["ground"] for row in rows], *[name for row in rows for name in row["scores"]]]
+        tuning = Tuning(folder, known, None)
+        numbers += [line[name] for line in tuning.curve for name in ("step", "steps", "loss", "iou") if name in line]
+        if not rows or not all(map(_is_number, numbers)) or not all(isinstance(text, str) for text in texts):
+            raise ValueError
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise _damaged(folder, "a record that is damaged") from error
+    if (card := tuning.card) and (not card.has_weights or sha256_of(card.weights) != card.sha256):
+        raise _damaged(folder, "weights that are not those of its card")
+    write_json(folder / RECORD, known | {"job": "", "kept": ""})
+
+
+def _damaged(folder: Path, got: str) -> InputError:
+    return InputError(f"fine-tuning {folder.name}", got=got, expected="what a fine-tuning leaves",
+                      remedy="Download the project again where it was made.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def keep(tuning: Tuning, name: str, models: Path | None, title: str = "") -> ModelCard:

@@ -3,7 +3,6 @@
 import io
 import json
 import shutil
-import sqlite3
 import stat
 import time
 import zipfile
@@ -60,13 +59,7 @@ def test_a_zip_holds_what_makes_a_project_and_nothing_else(valley):
     names = set(zipfile.ZipFile(zipped(valley)).namelist())
     area = next((valley.folder / "areas").iterdir()).name
     assert names == {"valley/project.json", "valley/layers/image.tif", f"valley/areas/{area}",
-                     "valley/runs/done/run.json", "valley/runs/done/classes.tif", "valley/scarp.db"}
-
-
-def test_jobs_stay_behind(valley, tmp_path):
-    database = tmp_path / "scarp.db"
-    database.write_bytes(zipfile.ZipFile(zipped(valley)).read("valley/scarp.db"))
-    assert sqlite3.connect(database).execute("SELECT count(*) FROM jobs").fetchone() == (0,)
+                     "valley/runs/done/run.json", "valley/runs/done/classes.tif", "valley/ledger.jsonl"}
 
 
 def test_a_project_comes_back_as_it_was(valley, tmp_path):
@@ -76,7 +69,7 @@ def test_a_project_comes_back_as_it_was(valley, tmp_path):
     assert there.path(there.layers[0]).read_bytes() == valley.path(valley.layers[0]).read_bytes()
     assert [run.id for run in there.runs()] == ["done"]
     assert told == sorted(told) and told[-1] == 1
-    assert not (there.folder / "scarp.db").exists(), "a database of someone else's was taken"
+    assert len(jobs(valley.folder / "jobs")) == 1 and jobs(there.folder / "jobs") == [], "a job came along"
     assert unpack(zipped(valley), tmp_path / "elsewhere").id == "valley-2"
 
 

@@ -1,9 +1,8 @@
-"""A project as one zip: packed as it is sent, and opened with every file in it checked by the gate.
+"""A project as one zip: packed as it is sent, and opened with every file in it checked.
 
 What can be made again (``derived``), what is not finished, and jobs, which belong to the computer that ran them, stay
-behind. A zip may come from anyone: names, sizes and kinds are judged before a byte is unpacked, every raster and
-outline before the project is there; until then nothing can be seen of it. Its database is not taken: a database of
-someone else's is nothing to open.
+behind. A zip may come from anyone: names, sizes and kinds are judged before a byte is unpacked, every file and every
+row of the ledger before the project is there; until then nothing can be seen of it.
 """
 
 from __future__ import annotations
@@ -11,24 +10,25 @@ from __future__ import annotations
 import io
 import re
 import shutil
-import sqlite3
 import stat
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
+from core.archive import ledger
+from core.archive.files import admit
 from core.errors import InputError, ScarpError, StorageError
-from core.ingest import check_readable, open_geotiff, read_area
 from core.jobs import jobs
 from core.project import RUN_FILE, Project, change_project, free_folder, open_project
 
 MAX_FILES = 20_000
 MAX_TEXT_BYTES = 64 * 2**20
-"""Of one JSON file; GeoJSON and GeoPackage have the gate's own limits."""
+"""Of one text or picture; GeoJSON and GeoPackage have the gate's own limits, the ledger its own."""
 
 MAX_EXPANSION = 100
 """Bytes out of each byte of zip; rasters in it are compressed already. Below ``EXPANSION_MATTERS_BYTES`` any."""
@@ -37,10 +37,20 @@ EXPANSION_MATTERS_BYTES = 256 * 2**20
 SPARE_BYTES = 512 * 2**20
 """Left free on the disk."""
 
-DATABASE = "scarp.db"
-_MEMBER = re.compile(r"project\.json|[^/]+\.tiff?|layers/[^/]+\.(tiff?|geojson)|areas/[^/]+\.geojson"
-                     r"|(runs|changes|versus)/[^/]+/[^/]+\.(tiff?|gpkg|geojson|json|txt|csv)", re.IGNORECASE)
+LEFT_BEHIND = "scarp.db"
+"""Earlier versions packed their database; it is not unpacked."""
+
+_MEMBER = re.compile(
+    r"project\.json|[^/]+\.tiff?|layers/[^/]+\.(tiff?|geojson)|areas/[^/]+\.geojson|photos/[0-9a-f]{24}\.jpg"
+    r"|(runs|changes|versus)/[^/]+/[^/]+\.(tiff?|gpkg|geojson|json|txt|csv)"
+    r"|trainings/[^/]+/((tuning|model/card|run/(settings|scores))\.json|(labels|area|test)\.geojson|model/model\.safetensors"
+    r"|run/(scores\.md|(log|curve)\.jsonl|pictures/\d+\.webp))"
+    r"|field/[^/]+/(package\.zip|given\.gpkg|outing\.json)", re.IGNORECASE)
+_FINISHED = {"runs": RUN_FILE, "trainings": "run/scores.json", "field": "outing.json"}
+"""What is in each of these folders once it is finished."""
+
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\:]|(^|/)\.|(^|/)$|//")
+_SMALL = (".json", ".jsonl", ".txt", ".md", ".jpg", ".webp")
 _CHUNK = 1 << 20
 
 Report = Callable[[float], None]
@@ -48,34 +58,46 @@ Report = Callable[[float], None]
 
 
 def members(project: Path) -> list[Path]:
-    """Return the files that make a project, relative to its folder, but for the database."""
+    """Return the files that make a project, relative to its folder, but for its database."""
     found = []
     for path in sorted(project.rglob("*")):
-        name = path.relative_to(project).as_posix()
+        inside = path.relative_to(project)
+        name, kind = inside.as_posix(), _FINISHED.get(inside.parts[0])
         if _MEMBER.fullmatch(name) and not _UNSAFE.search(name) and path.is_file() and not path.is_symlink() and (
-                not name.startswith("runs/") or (path.parent / RUN_FILE).is_file()):
-            found.append(path.relative_to(project))
+                kind is None or (project.joinpath(*inside.parts[:2]) / kind).is_file()):
+            found.append(inside)
     return found
 
 
 def pack(project: Project) -> Iterator[bytes]:
-    """Yield a project as a zip, piece by piece: nothing is written to the disk, and nothing is held whole in memory.
+    """Yield a project as a zip, piece by piece; of all that goes, only the ledger is first written to the disk.
 
     Raises:
         StorageError: The database is damaged or in use.
     """
     sink = _Sink()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive, _database(project.folder) as database:
-        files = [(project.folder / name, name.as_posix()) for name in members(project.folder)]
-        for path, name in [*files, *([(database, DATABASE)] if database else [])]:
-            about = zipfile.ZipInfo.from_file(path, f"{project.id}/{name}", strict_timestamps=False)
-            if path.suffix in (".json", ".geojson", ".gpkg", ".db"):
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive, tempfile.TemporaryFile() as rows:
+        for line in ledger.lines_of(project.folder):
+            rows.write(line)
+        rows.seek(0)
+        for inside in members(project.folder):
+            about = zipfile.ZipInfo.from_file(project.folder / inside, f"{project.id}/{inside.as_posix()}",
+                                              strict_timestamps=False)
+            if inside.suffix in (".json", ".jsonl", ".geojson", ".gpkg"):
                 about.compress_type = zipfile.ZIP_DEFLATED
-            with path.open("rb") as source, archive.open(about, "w", force_zip64=True) as target:
-                while piece := source.read(_CHUNK):
-                    target.write(piece)
-                    yield sink.take()
+            with (project.folder / inside).open("rb") as source:
+                yield from _packed(archive, about, source, sink)
+        about = zipfile.ZipInfo(f"{project.id}/{ledger.FILE}", time.gmtime()[:6])
+        about.compress_type = zipfile.ZIP_DEFLATED
+        yield from _packed(archive, about, rows, sink)
     yield sink.take()
+
+
+def _packed(archive: zipfile.ZipFile, about: zipfile.ZipInfo, source: IO[bytes], sink: _Sink) -> Iterator[bytes]:
+    with archive.open(about, "w", force_zip64=True) as target:
+        while piece := source.read(_CHUNK):
+            target.write(piece)
+            yield sink.take()
 
 
 def unpack(file: BinaryIO, root: Path, report: Report | None = None) -> Project:
@@ -96,18 +118,22 @@ def unpack(file: BinaryIO, root: Path, report: Report | None = None) -> Project:
         _check_room(root, archive)
         total, done = sum(archive.getinfo(name).file_size for name in names) or 1, 0
         for name, inside in names.items():
+            if inside == ledger.FILE:
+                continue
             target = folder / inside
             target.parent.mkdir(parents=True, exist_ok=True)
             with archive.open(name) as source, target.open("xb") as out:
                 while piece := source.read(_CHUNK):
                     out.write(piece)
                     done += len(piece)
-                    tell(0.7 * done / total)
-        checked = list(names.values())
-        for number, inside in enumerate(checked):
-            _check_file(folder / inside)
-            tell(0.7 + 0.3 * (number + 1) / len(checked))
-        return _place(open_project(folder), root)
+                    tell(0.6 * done / total)
+        admit(folder, lambda share: tell(0.6 + 0.3 * share))
+        project = _named(open_project(folder), root)
+        for name in (name for name, inside in names.items() if inside == ledger.FILE):
+            with archive.open(name) as source:
+                ledger.take(ledger.read_lines(source), project.folder)
+        tell(1.0)
+        return _place(project, root)
 
 
 def copy(project: Project, name: str) -> Project:
@@ -118,13 +144,12 @@ def copy(project: Project, name: str) -> Project:
         StorageError: There is no room.
     """
     root = project.folder.parent
-    with _aside(root) as folder, _database(project.folder) as database:
+    with _aside(root) as folder:
         for inside in members(project.folder):
             (folder / inside).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(project.folder / inside, folder / inside)
-        if database:
-            shutil.copy2(database, folder / DATABASE)
-        made = change_project(open_project(folder), name=name, note=project.note, event=project.event)
+        made = _named(change_project(open_project(folder), name=name, note=project.note, event=project.event), root)
+        ledger.take(ledger.lines_of(project.folder), made.folder)
         return _place(made, root)
 
 
@@ -166,29 +191,6 @@ class _Sink(io.RawIOBase):
 
 
 @contextmanager
-def _database(project: Path) -> Iterator[Path | None]:
-    """Give a copy of a project's database as it is at this moment, without jobs; None when it has none.
-
-    SQLite makes the copy: reading the file by other means would drop the locks that this process holds on it.
-    """
-    if not (project / DATABASE).is_file():
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="scarp-") as folder:
-        target = Path(folder) / DATABASE
-        try:
-            with closing(sqlite3.connect(project / DATABASE, timeout=20)) as source:
-                source.execute("VACUUM INTO ?", (str(target),))
-            with closing(sqlite3.connect(target, isolation_level=None)) as made:
-                if made.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'jobs'").fetchone():
-                    made.execute("DELETE FROM jobs")
-        except sqlite3.Error as error:
-            raise StorageError("project database", got=str(error), expected="a database that can be read",
-                               remedy="Try again when no job is at work, or restore scarp.db from a copy.") from error
-        yield target
-
-
-@contextmanager
 def _checked(file: BinaryIO) -> Iterator[tuple[zipfile.ZipFile, dict[str, str]]]:
     """Open a zip and judge what it declares: give the names of its members and where each goes in the project."""
     try:
@@ -213,10 +215,10 @@ def _names(archive: zipfile.ZipFile) -> dict[str, str]:
             raise _refused("a name that leads elsewhere, or a hidden one", "names of a project's files")
     top = _top([each.filename for each in found])
     names = {each.filename: each.filename.removeprefix(top) for each in found}
-    names = {name: inside for name, inside in names.items() if inside != DATABASE}
+    names = {name: inside for name, inside in names.items() if inside != LEFT_BEHIND}
     for inside in names.values():
-        if not _MEMBER.fullmatch(inside):
-            raise _refused(f"{inside[-80:]!r}", "layers, areas and finished detections")
+        if inside != ledger.FILE and not _MEMBER.fullmatch(inside):
+            raise _refused(f"{inside[-80:]!r}", "what belongs to a project")
     if len({inside.lower() for inside in names.values()}) != len(names):
         raise _refused("two files of the same name", "one file a name")
     _check_sizes(archive, names)
@@ -236,9 +238,11 @@ def _check_sizes(archive: zipfile.ZipFile, names: dict[str, str]) -> None:
     out, packed = sum(each.file_size for each in about), sum(each.compress_size for each in about)
     if out > max(EXPANSION_MATTERS_BYTES, MAX_EXPANSION * packed):
         raise _refused(f"{packed:,} bytes that would unpack to {out:,}", f"at most {MAX_EXPANSION} out of each byte")
-    if big := [each for each in about if each.filename.endswith((".json", ".txt")) and each.file_size > MAX_TEXT_BYTES]:
-        raise _refused(f"{big[0].filename.rpartition('/')[2]} of {big[0].file_size:,} bytes",
-                       f"at most {MAX_TEXT_BYTES:,}")
+    for each in about:
+        most = ledger.MAX_BYTES if each.filename.endswith(f"/{ledger.FILE}") or each.filename == ledger.FILE else (
+            MAX_TEXT_BYTES)
+        if each.filename.lower().endswith(_SMALL) and each.file_size > most:
+            raise _refused(f"{each.filename.rpartition('/')[2]} of {each.file_size:,} bytes", f"at most {most:,}")
 
 
 def _check_room(root: Path, archive: zipfile.ZipFile) -> None:
@@ -246,23 +250,6 @@ def _check_room(root: Path, archive: zipfile.ZipFile) -> None:
     if (free := shutil.disk_usage(root).free) < needed:
         raise StorageError("zipped project", got=f"{free / 1e9:.1f} GB of free disk", expected=f"{needed / 1e9:.1f} GB",
                            remedy="Free some space, or keep projects on a larger disk.")
-
-
-def _check_file(path: Path) -> None:
-    """Send one file through the gate."""
-    if path.suffix.lower() in (".tif", ".tiff"):
-        with open_geotiff(path) as dataset:
-            check_readable(dataset)
-    elif path.suffix.lower() == ".gpkg":
-        try:
-            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
-                views = database.execute("SELECT count(*) FROM sqlite_master WHERE type = 'view'").fetchone()[0]
-        except sqlite3.Error:
-            views = -1
-        if views:
-            raise _refused("a GeoPackage that is damaged or has views", "outlines as a detection writes them")
-    elif path.parent.name == "areas":
-        read_area(path)
 
 
 @contextmanager
@@ -284,6 +271,11 @@ def _aside(root: Path) -> Iterator[Path]:
                            remedy="Free some space or choose another folder.") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _named(project: Project, root: Path) -> Project:
+    """Give the folder its name before it is there: a database elsewhere knows a project by it."""
+    return open_project(project.folder.rename(project.folder.with_name(free_folder(root, project.name).name)))
 
 
 def _place(project: Project, root: Path) -> Project:
