@@ -126,8 +126,10 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
         with ThreadPoolExecutor(1) as reader:  # meanwhile what reading needs is loaded: kernels, overviews, projections
             reader.submit(scene.read, Window(scene.part.col_off, scene.part.row_off, FIRST_PX, FIRST_PX))
             parts = {1: scene.part} | {times: coarse_part(scene, scene.part, times) for times in card.coarser}
-            networks = {times: prepare(network, part, tiling=settings.tiling, temperature=card.temperature,
-                                       engine=settings.engine, key=card.sha256) for times, part in parts.items()}
+            networks: dict[int, Parts | Whole] = {}
+            for times, part in parts.items():
+                networks[times] = prepare(network, part, tiling=settings.tiling, temperature=card.temperature,
+                                          engine=settings.engine, key=card.sha256, like=networks.get(1))
         prepared = networks[1]
         graph = prepared.graphs[0]
         record["engine"] = {"name": graph.name, "reason": graph.reason}

@@ -25,7 +25,7 @@ __all__ = ["CELL_PX", "COST", "Block", "Cuts", "Done", "Parts", "Plan", "Step", 
 
 
 def prepare(network: Network, part: Window, *, tiling: Tiling | None = None, temperature: float = 1.0,
-            engine: str = "auto", key: str = "") -> Parts | Whole:
+            engine: str = "auto", key: str = "", like: Parts | Whole | None = None) -> Parts | Whole:
     """Compile a network for a part of an image.
 
     Args:
@@ -36,10 +36,13 @@ def prepare(network: Network, part: Window, *, tiling: Tiling | None = None, tem
         temperature: Of the calibrated softmax.
         engine: See ``core.engines.compile_graph``.
         key: Names the weights, so that the compiled network is found again.
+        like: The same network prepared for another part: what suits both is shared.
     """
     if tiling is None and isinstance(network, Staged) and network.reach.far_cells is not None:
-        return Parts(network, Cuts.of(network.reach, part), temperature=temperature, engine=engine, key=key)
-    return Whole(network, tiling or Tiling(), temperature=temperature, engine=engine, key=key)
+        return Parts(network, Cuts.of(network.reach, part), temperature=temperature, engine=engine, key=key,
+                     like=like if isinstance(like, Parts) else None)
+    return Whole(network, tiling or Tiling(), temperature=temperature, engine=engine, key=key,
+                 like=like if isinstance(like, Whole) else None)
 
 
 def predict(scene: Scene, network: Parts | Whole, plan: Plan, work: Path, done: Done,

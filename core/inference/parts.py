@@ -56,8 +56,12 @@ class Parts:
         busy: How long the network has worked.
     """
 
+    near: Graph[Any]
+    far: Graph[Any]
+    decode: Graph[Any]
+
     def __init__(self, network: Staged, cuts: Cuts, *, temperature: float = 1.0, engine: str = "auto",
-                 key: str = "") -> None:
+                 key: str = "", like: Parts | None = None) -> None:
         self.cuts, self.busy = cuts, Busy()
         self.takes_topography = bool(network.topography_channels)
         side = 2 * (cuts.near + CELL_PX)
@@ -68,14 +72,21 @@ class Parts:
         self.at16 = [k for k, stride in enumerate(self.strides) if stride == CELL_PX]
         with torch.inference_mode():
             context = network.far(*(nothing[k] for k in self.at16)).shape[1]
-        self.near = compile_near(network, cuts, engine=engine, key=key)
         cells = (cuts.core * cuts.cores + 2 * cuts.ring) // CELL_PX
+        if like and like.cuts.core == cuts.core:
+            self.near, self.decode = like.near, like.decode
+            if like.cuts.cores == cuts.cores:
+                self.far = like.far
+                return
+        else:
+            self.near = compile_near(network, cuts, engine=engine, key=key)
+            side = cuts.core + 2 * cuts.decode
+            self.decode = compile_graph(_Decode(network, temperature).eval(), [
+                (1, context, side // CELL_PX, side // CELL_PX), (1, len(self.empty[1]), side // 8, side // 8),
+                (1, len(self.empty[0]), side // 4, side // 4)], engine=engine,
+                key=f"{key}-{temperature:g}" if key else "")
         self.far = compile_graph(_Far(network).eval(), [(1, len(self.empty[k]), cells, cells) for k in self.at16],
                                  engine=engine, key=key, alone=True)
-        side = cuts.core + 2 * cuts.decode
-        self.decode = compile_graph(_Decode(network, temperature).eval(), [
-            (1, context, side // CELL_PX, side // CELL_PX), (1, len(self.empty[1]), side // 8, side // 8),
-            (1, len(self.empty[0]), side // 4, side // 4)], engine=engine, key=f"{key}-{temperature:g}" if key else "")
 
     @property
     def graphs(self) -> list[Graph[Any]]:

@@ -38,10 +38,10 @@ class Whole:
     """
 
     def __init__(self, network: Network, tiling: Tiling, *, temperature: float = 1.0, engine: str = "auto",
-                 key: str = "") -> None:
+                 key: str = "", like: Whole | None = None) -> None:
         self.tiling, self.busy = tiling, Busy()
         self.takes_topography = bool(network.topography_channels)
-        self.graph: Graph[Any] = compile_graph(
+        self.graph: Graph[Any] = like.graph if like else compile_graph(
             Probabilities(network, temperature).eval(), network.shapes(tiling.size),
             engine=engine, key=f"{key}-{temperature:g}" if key else "")
 
