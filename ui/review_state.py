@@ -12,8 +12,8 @@ import geopandas
 import pandas as pd
 import streamlit as st
 
-from core.project import Project, Run
-from core.review import Conflict, Ledger
+from core.project import Project, Run, open_project
+from core.review import GONE, STATUSES, Conflict, Ledger
 from core.review.agreement import verdicts
 from core.review.queue import queue
 from core.vectors import read_outlines
@@ -82,21 +82,47 @@ def review(project: Project, run: Run) -> Review:
         InputError: Its outlines cannot be read.
         StorageError: The ledger cannot be used.
     """
-    ledger = Ledger(project)
-    ledger.take(run)
-    frame, log, waiting = _read(project.folder, run.id, ledger.revision, ledger)
+    known = _known(project.folder, run.id)
+    if (known["now"].frame["outline"] < 0).all():
+        Ledger(project).take(run)
+    now = known["now"] = _newer(known["now"], Ledger(project), run.id)
+    frame, log = now.frame, now.log
     chosen = st.session_state.setdefault(ORDER, "priority")
     st.session_state.setdefault(SHOW, "open")
     ids = queue(frame, chosen, earlier=earlier_outlines(project, run) if chosen == "new" else None,
                 area=state.current_area(project) if chosen == "area" else None)
-    return Review(project, run, frame, ids, _open(frame, ids, log), log, waiting)
+    return Review(project, run, frame, ids, _open(frame, ids, log), log, Ledger(project).conflicts())
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was read of a run so far, and up to which version."""
+
+    newest: int
+    frame: geopandas.GeoDataFrame
+    log: list[Any]
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _read(folder: Path, run: str, revision: str, _ledger: Ledger) -> tuple[geopandas.GeoDataFrame, list[Any],
-                                                                          list[Conflict]]:
-    frame = _ledger.detections(run=run)
-    return frame.set_index("id", drop=False), _ledger.log(), _ledger.conflicts()
+def _known(folder: Path, run: str) -> dict[str, _Read]:
+    """Return where the newest reading of a run is kept, for all sessions."""
+    return {"now": _newer(None, Ledger(open_project(folder)), run)}
+
+
+def _newer(old: _Read | None, ledger: Ledger, run: str) -> _Read:
+    """Read what was written since: a decision changes one row of thousands."""
+    newest = ledger.newest
+    if old is None or old.frame.empty or newest < old.newest:
+        return _Read(newest, ledger.detections(run=run).set_index("id", drop=False), ledger.log(until=newest))
+    if newest == old.newest:
+        return old
+    changed = ledger.detections(run=run, status=STATUSES, after=old.newest).set_index("id", drop=False)
+    log = [*old.log, *ledger.log(old.newest, newest)]
+    if changed.empty:
+        return _Read(newest, old.frame, log)
+    kept = old.frame.index[~old.frame.index.isin(changed.index[changed["status"].isin(GONE)])]
+    frame = pd.concat([old.frame.drop(index=changed.index, errors="ignore"), changed[~changed["status"].isin(GONE)]])
+    return _Read(newest, frame.loc[[*kept, *frame.index.difference(kept, sort=False)]], log)
 
 
 def _open(frame: geopandas.GeoDataFrame, ids: list[str], log: list[Any]) -> list[str]:

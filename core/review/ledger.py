@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 import geopandas
 import pandas as pd
 import shapely
-from sqlalchemy import Connection, Row, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, Row, RowMapping, func, insert, select, true, update
 
 from core.errors import InputError
 from core.project import Project, Run
@@ -108,20 +108,29 @@ class Ledger:
             of_conflicts = connection.execute(select(func.count(), func.count(conflicts.c.settled))).one()
             return f"{newest}-{of_conflicts[0]}-{of_conflicts[1]}"
 
+    @property
+    def newest(self) -> int:
+        """The number of the newest version of all, which every write to a detection raises."""
+        with self._store.reading() as connection:
+            return connection.execute(select(func.max(versions.c.id))).scalar() or 0
+
     def detections(self, *, run: str | None = None, area: Mapping[str, Any] | None = None,
-                   status: Iterable[str] | None = None) -> geopandas.GeoDataFrame:
+                   status: Iterable[str] | None = None, after: int = 0) -> geopandas.GeoDataFrame:
         """Return the newest versions as ``core.review`` describes them, those of a run largest first.
 
         Args:
             run: Those of one run and what was drawn while it was looked at.
             area: GeoJSON polygon in degrees that they touch.
             status: Of these only; left out, all but ``GONE``.
+            after: Only those that were written since ``newest`` was this.
         """
         query = select(detections, *[c for c in versions.c if c.name not in ("id", "detection")]).join(
             versions, (versions.c.detection == detections.c.id) & (versions.c.number == detections.c.version)).where(
             versions.c.status.in_(tuple(status)) if status else versions.c.status.not_in(GONE))
         if run is not None:
             query = query.where(detections.c.run == run)
+        if after:
+            query = query.where(versions.c.id > after)
         with self._store.reading() as connection:
             found = connection.execute(query.order_by(detections.c.created, detections.c.outline,
                                                       detections.c.id)).mappings().all()
@@ -219,12 +228,19 @@ class Ledger:
                                  expected="one that waits", remedy="Look at it again.")
             return Result(_append(connection, conflict.edits, now, who, at) if take else {}, None, at)
 
-    def log(self) -> list[Row[Any]]:
-        """Return (detection, who, at, action, status, reason, batch, undoes) of all that people did, oldest first."""
+    def log(self, after: int = 0, until: int | None = None) -> list[Row[Any]]:
+        """Return (detection, who, at, action, status, reason, batch, undoes) of all that people did, oldest first.
+
+        Args:
+            after: What ``newest`` was; only what came since then.
+            until: The same; nothing of what came later.
+        """
         wanted = ("detection", "who", "at", "action", "status", "reason", "batch", "undoes")
         with self._store.reading() as connection:
             return list(connection.execute(select(*(versions.c[name] for name in wanted))
-                                           .where(versions.c.action != "take").order_by(versions.c.id)))
+                                           .where(versions.c.action != "take", versions.c.id > after,
+                                                  true() if until is None else versions.c.id <= until)
+                                           .order_by(versions.c.id)))
 
 
 def reviewer(name: str) -> str:

@@ -7,9 +7,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -77,7 +78,12 @@ def checkpoint(project: Path) -> None:
 
 
 def _engine(project: Path) -> Engine:
-    url = os.environ.get("SCARP_STORE", "").replace("{project}", project.name) or sqlite.url(project)
+    return _engine_at(os.environ.get("SCARP_STORE", "").replace("{project}", project.name) or sqlite.url(project))
+
+
+@lru_cache(maxsize=64)
+def _engine_at(url: str | URL) -> Engine:
+    """Return an engine; it holds no connection, but the statements that it has worked out before."""
     engine = create_engine(url, poolclass=NullPool)
     if engine.dialect.name == "sqlite":
         sqlite.prepare(engine)
@@ -85,10 +91,14 @@ def _engine(project: Path) -> Engine:
 
 
 def _revision(store: Store) -> str | None:
-    with store.reading() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.scalar(text("SELECT version_num FROM alembic_version"))
+    try:
+        with store.reading() as connection:
+            return connection.scalar(text("SELECT version_num FROM alembic_version"))
+    except StorageError:  # no such table, as a new database has none; or worse
+        with store.reading() as connection:
+            if inspect(connection).has_table("alembic_version"):
+                raise
+        return None
 
 
 def _migrate(store: Store, revision: str | None) -> None:
