@@ -8,7 +8,7 @@ from ui import html, state
 from ui.empty import no_project
 from ui.job_card import job_card
 from ui.layers import bounds_of
-from ui.train_results import comparison, delete_button, live, name_of, result
+from ui.train_results import COLUMNS, comparison, delete_button, live, name_of, result
 from ui.train_setup import setup
 from ui.train_state import SHOWN
 
@@ -28,9 +28,10 @@ def train_page(project: Project) -> None:
             remove(each)
         elif each.job and not each.rows:
             job_card(each.job, log=False)
-    with st.expander("New fine-tuning", icon=":material/model_training:", expanded=not active):
+    done = [each for each in ended if each.rows]
+    with st.expander("New fine-tuning", icon=":material/model_training:", expanded=not active and not done):
         setup(project, bounds_of(project.path(project.of("image")[0])))
-    if done := [each for each in ended if each.rows]:
+    if done:
         finished(done)
 
 
@@ -48,7 +49,7 @@ def finished(done: list[Tuning]) -> None:
     if len(done) > 1:
         st.subheader("Side by side", anchor=False)
         html.note("Elsewhere: the change on generated scenes, which says how much was forgotten.")
-        st.dataframe(comparison(done), hide_index=True, width="stretch", key="train-compared")
+        st.dataframe(comparison(done), hide_index=True, width="stretch", key="train-compared", column_config=COLUMNS)
 
 
 current = state.current_project()

@@ -105,7 +105,7 @@ def _sources(folder: Path, images: tuple[Layer, ...], dem: Layer | None) -> list
     for layer in images:
         file = folder / layer.path
         style = imagery(file, dict(layer.bands) or None).style()
-        found.append(Source(f"{layer.title}{f', {layer.date}' if layer.date else ''}", file, style or Style()))
+        found.append(Source(f"{layer.date} {layer.title}".strip(), file, style or Style()))
     if dem:
         made = relief(folder / dem.path, folder / "derived", FEET_M if dem.unit == "ft" else 1.0)
         found += [Source("Hillshade", made["hillshade"], Style()), Source("Slope", made["slope"], Style("slope"))]

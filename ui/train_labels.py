@@ -48,8 +48,8 @@ def _reviewed(project: Project, image: Layer) -> Labels | None:
         return None
     open_ = int((frame["status"] == "unreviewed").sum())
     html.note(f"{labels.counts.get('landslide', 0)} accepted, edited or drawn; "
-              f"{labels.counts.get('other', 0)} rejected. {open_} are not reviewed: "
-              "their ground is left out, and counts as neither.")
+              f"{labels.counts.get('other', 0)} rejected." + (
+                  f" {open_} not reviewed: their ground is left out, and counts as neither." if open_ else ""))
     return labels
 
 

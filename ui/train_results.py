@@ -12,10 +12,15 @@ from core.project import Project
 from core.tuning import Tuning, keep, remove, tunings
 from ui import charts, html, nav, state, train_charts
 from ui.job_card import job_card
+from ui.models import models
 from ui.settings import models_root
 from ui.words import errors_in_words
 
 _BETTER_LOW = "free ground called landslide"
+COLUMNS = {"Score": st.column_config.TextColumn(width=220), "Difference": st.column_config.NumberColumn(format="%+.3f"),
+            **{name: st.column_config.NumberColumn(format="%.3f") for name in (
+                "Before", "After", "IoU before", "IoU after")},
+            "Elsewhere": st.column_config.NumberColumn(format="%+.3f")}
 
 
 def result(tuning: Tuning) -> None:
@@ -26,7 +31,7 @@ def result(tuning: Tuning) -> None:
     _keeping(tuning)
     st.subheader("Before and after", anchor=False)
     html.note("On ground that neither model was trained on. Intervals are of the difference, paired by blocks, 95 %.")
-    st.dataframe(_table(rows), hide_index=True, width="stretch", key=f"train-table-{tuning.id}")
+    st.dataframe(_table(rows), hide_index=True, width="stretch", key=f"train-table-{tuning.id}", column_config=COLUMNS)
     if tuning.pictures:
         st.subheader("What changed", anchor=False)
         html.keys("From left to right: the image, before, after.", OUTCOMES)
@@ -61,7 +66,7 @@ def comparison(found: list[Tuning]) -> pd.DataFrame:
     lines = []
     for tuning in found:
         here, *elsewhere = tuning.rows
-        score = here["scores"]["IoU"]
+        score = here["scores"].get("IoU", dict.fromkeys(("before", "after", "difference", "interval")))
         far = elsewhere[0]["scores"].get("IoU") if elsewhere else None
         lines.append({
             "Fine-tuning": name_of(tuning), "Landslides": tuning.about["counts"].get("landslide", 0),
@@ -95,9 +100,11 @@ def live(tuning: Tuning, project: Project) -> None:
 
 
 def _keeping(tuning: Tuning) -> None:
-    if tuning.kept:
+    if tuning.kept and tuning.kept in {card.name for card in models() if card.has_weights}:
         html.note(f"Kept as {tuning.kept}. It is among the models of every detection.")
-        nav.link("detect", "Detect with it", ":material/radar:")
+        if st.button("Detect with it", icon=":material/radar:", key=f"train-detect-{tuning.id}"):
+            st.session_state["detect-model"] = tuning.kept
+            nav.go("detect")
         return
     with st.form(f"train-keep-{tuning.id}", border=False):
         left, right = st.columns([3, 1], vertical_alignment="bottom")
@@ -137,11 +144,11 @@ def _verdict(row: dict[str, Any]) -> str:
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     lines = []
-    for row in rows:
+    for at, row in enumerate(rows):
+        ground = row["ground"].capitalize() if at else "Ground kept apart"
         for name, score in row["scores"].items():
-            lines.append({"Ground": f"{row['ground']} ({row['blocks']} blocks)", "Score": name,
-                          **{key.capitalize(): None if score[key] is None else round(score[key], 3)
-                             for key in ("before", "after", "difference")},
+            lines.append({"Ground": f"{ground} ({row['blocks']} blocks)", "Score": name[:1].upper() + name[1:],
+                          **{key.capitalize(): score[key] for key in ("before", "after", "difference")},
                           "95 % interval": _interval(score["interval"])})
     return pd.DataFrame(lines)
 
