@@ -157,7 +157,8 @@ class Ledger:
         """Append one version for each edit, all or none.
 
         Where a detection has a newer version than was looked at, nothing is changed and the edits are kept as a
-        conflict; unless that version says the very same, so that two people who agree do not collide.
+        conflict; unless that version says the very same, so that two people who agree do not collide. What a person
+        says twice, as when a page is drawn again in the middle of it, is taken once.
 
         Raises:
             InputError: There is no name, no such detection, or nothing to do.
@@ -174,6 +175,9 @@ class Ledger:
             late = [edit for edit in edits if edit.expected and edit.expected != now[edit.id]["number"]]
             if not all(_same(edit, now[edit.id]) for edit in late):
                 return Result({}, _keep(connection, late[0].id, edits, who, at), at)
+            edits = [edit for edit in edits if edit not in late or now[edit.id]["who"] != who]
+            if not edits:
+                return Result({name: row["number"] for name, row in now.items()}, None, at)
             return Result(_append(connection, edits, now, who, at), None, at)
 
     def undo(self, who: str) -> Result | None:

@@ -139,6 +139,16 @@ def test_two_who_agree_do_not_collide_and_a_second_look_is_no_conflict(ledger):
     assert not ledger.apply(reject(name, 3), "Cy").conflict, "of the newest version"
 
 
+def test_what_is_said_twice_is_taken_once(ledger):
+    name = first(ledger)[0]
+    for _ in range(2):
+        result = ledger.apply(change(name, 1, certainty="probable"), "Ana")
+        assert (result.versions, result.conflict) == ({name: 2}, None)
+    assert ledger.apply(accept(name, 2), "Ana").conflict is None
+    assert ledger.apply(change(name, 1, certainty="probable"), "Ana").versions == {name: 3}
+    assert ledger.history(name)["action"].tolist() == ["take", "change", "accept"]
+
+
 def test_a_conflict_may_be_left_and_keeps_shapes(ledger):
     name, version = first(ledger)
     ledger.apply(accept(name, version), "Ana")
@@ -279,6 +289,7 @@ class Reviewing(RuleBasedStateMachine):
         self.ledger.take(make_run(self.ledger.project, count=2))
         self.ids = self.ledger.detections()["id"].tolist()
         self.now = {name: ("unreviewed", "", 1) for name in self.ids}  # status, note, version
+        self.writer = {}
         self.done = []  # who, detection, content before, content after
         self.kept = 0
 
@@ -296,7 +307,11 @@ class Reviewing(RuleBasedStateMachine):
             assert result.conflict and not result.versions
             self.kept += 1
             return
+        if seen != version and self.writer[name] == who:
+            assert result.versions == {name: version} and not result.conflict, "said twice"
+            return
         assert result.versions == {name: version + 1} and not result.conflict
+        self.writer[name] = who
         self.done.append((who, name, (status, note), after))
         self.now[name] = (*after, version + 1)
 
@@ -315,7 +330,7 @@ class Reviewing(RuleBasedStateMachine):
             return
         version = self.now[last[1]][2]
         assert self.ledger.undo(who).versions == {last[1]: version + 1}
-        self.now[last[1]] = (*last[2], version + 1)
+        self.now[last[1]], self.writer[last[1]] = (*last[2], version + 1), who
         self.done = [step for step in self.done if step is not last]
 
     @invariant()
