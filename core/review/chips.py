@@ -73,6 +73,8 @@ def draw(source: Source, grid: Grid) -> bytes:
                         add_alpha=MaskFlags.all_valid in part.mask_flag_enums[0],
                         resampling=Resampling.nearest if source.style.categorical else Resampling.bilinear) as view):
             values = view.read(source.style.indexes, masked=True)
+            if view.count > part.count:  # the alpha band, which says what lies beside an image without nodata
+                values[:, view.read(view.count) == 0] = np.ma.masked
     except RasterioError as error:
         raise InputError(f"raster {source.path.name}", got="a file that cannot be read", expected="a whole GeoTIFF",
                          remedy="Import the layer again.") from error

@@ -178,4 +178,4 @@ def test_the_date_before_is_beside(found, make_raster, page, words):
 
     project = change_layer(open_project(found.folder), "image", date="2020-05-01")
     add_layer(project, "image", found.folder / "layers" / "before.tif", "Before", "2018-05-01")
-    assert "Before, 2018-05-01" in words(page())
+    assert "2018-05-01 Before" in words(page())

@@ -115,6 +115,9 @@ def test_chips_show_the_ground_around_true_to_scale(ground):
     points = np.array([pair.split() for pair in path(outline, grid).strip("MZ").split("L")], float)
     assert np.ptp(points, axis=0) == pytest.approx([14 / 60 * 256] * 2, abs=2) and points.mean(0) == pytest.approx(
         [128, 128], abs=1)
+    with Image.open(io.BytesIO(draw(Source("Image", image, Style("image", (1, 2, 3))), place(
+            in_degrees(image, 0, 0, 8, 8))))) as chip:
+        assert abs(int(np.asarray(chip.convert("RGB"))[4, 4, 0]) - 128) <= 4, "no colour is made up beside the image"
 
 
 def photo(kind="JPEG", size=(300, 200), gps=None, orientation=None):
