@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from core.training.config import TrainConfig
 
 EXIT_ERROR, EXIT_STOPPED = 2, 130
+ANEW = ("comparison", "scores")
+"""What keeps nothing that is unfinished: it takes seconds to minutes."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -82,17 +84,26 @@ def _parser() -> argparse.ArgumentParser:
     data = commands.add_parser("data", help="list, check and divide training data")
     _add_data_steps(data)
 
+    _add_scores(commands)
+    _add_change(commands)
+    _add_several(commands)
+    return parser
+
+
+def _add_scores(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     evaluate = commands.add_parser("evaluate", help="score a detection against labels")
     evaluate.add_argument("--run", dest="result", type=Path, required=True, help="folder of a detection")
-    evaluate.add_argument("--labels", type=Path, required=True,
-                          help="GeoTIFF: 1 landslide, 0 other, 255 unlabelled; or outlines")
+    reference = evaluate.add_mutually_exclusive_group(required=True)
+    reference.add_argument("--labels", type=Path, help="GeoTIFF: 1 landslide, 0 other, 255 unlabelled; or outlines")
+    reference.add_argument("--reviews", action="store_true",
+                           help="what was reviewed of this image's detections, in the project that the folder is in")
+    evaluate.add_argument("--searched", type=Path,
+                          help="with --reviews: GeoJSON of ground where all landslides were looked for")
     evaluate.add_argument("--dem", type=Path, help="GeoTIFF of elevation: scores by slope and by aspect too")
     evaluate.add_argument("--dem-unit", choices=("m", "ft"), default="m")
     _add_scoring(evaluate)
+    evaluate.add_argument("--progress-file", type=Path, help="write progress there as JSON, about twice a second")
     evaluate.set_defaults(run=_evaluate)
-
-    _add_change(commands)
-    _add_several(commands)
 
     compare = commands.add_parser("compare", help="score detections of the same ground, each against the first")
     compare.add_argument("--runs", type=Path, nargs="+", required=True,
@@ -100,7 +111,6 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--labels", type=Path, help="GeoTIFF as for 'evaluate'")
     _add_scoring(compare)
     compare.set_defaults(run=_compare)
-    return parser
 
 
 def _add_change(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -331,7 +341,8 @@ def _reporter(file: Path | None, what: str = "detection") -> Callable[[Any], Non
         nonlocal last_time, last_stage, said
         if stopped:
             raise CancelledError(what, got="a request to stop", expected="to finish",
-                                 remedy="Run the same command again to go on from what is finished.")
+                                 remedy="Run the same command again" + (
+                                     ": it starts anew." if what in ANEW else " to go on from what is finished."))
         now, ended = time.monotonic(), progress.total and progress.done == progress.total
         if now - last_time < 0.5 and progress.stage == last_stage and not ended:
             return
@@ -347,6 +358,26 @@ def _reporter(file: Path | None, what: str = "detection") -> Callable[[Any], Non
             print(f"{start}{progress.message}{speed}{left}   ", end=end, file=sys.stderr, flush=True)
 
     return report
+
+
+def _stages(report: Callable[[Any], None], parts: dict[str, tuple[str, float]]) -> Callable[[str, float], None]:
+    """Return a progress over all stages of a job, with the time that is left.
+
+    Args:
+        report: Takes it.
+        parts: Of each stage, in their order: what is said, and about what part of the time it takes.
+    """
+    from core.detect import Progress  # noqa: PLC0415
+
+    began, whole = time.monotonic(), sum(weight for _, weight in parts.values())
+
+    def tell(stage: str, share: float) -> None:
+        before = sum(weight for _, weight in list(parts.values())[:list(parts).index(stage)])
+        done = (before + share * parts[stage][1]) / whole
+        left = (time.monotonic() - began) * (1 - done) / done if done else None
+        report(Progress(stage, done, 1.0, 0.0, left, parts[stage][0]))
+
+    return tell
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -541,15 +572,38 @@ def _study(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from core.evaluate import evaluate  # noqa: PLC0415
     from core.metrics import score_tables  # noqa: PLC0415
+    from core.reviewed import FILE, write_reviews  # noqa: PLC0415
     from core.scene import FEET_M  # noqa: PLC0415
     from core.strata import by_terrain  # noqa: PLC0415
 
     counts = options.json.with_suffix(".npz") if options.json else None
-    report = evaluate(options.result, options.labels, classes=options.scheme, block_m=options.block, counts=counts)
+    tell = _stages(_reporter(options.progress_file, "scores"), {
+        "reference": ("Drawing the reference", 2 if options.reviews else 0), "pixels": ("Comparing the maps", 4),
+        "objects": ("Comparing the landslides", 4), "scores": ("Scoring", 1),
+        "terrain": ("By slope and aspect", 2 if options.dem else 0)})
+    labels, found = options.labels, {}
+    if options.reviews:
+        tell("reference", 0.0)
+        labels = options.result / FILE
+        found["reference"] = write_reviews(options.result, labels, _polygon(options.searched))
+    found = evaluate(options.result, labels, classes=options.scheme, block_m=options.block, counts=counts,
+                     report=tell) | found
     if options.dem:
-        report["terrain"] = by_terrain(options.result, options.labels, options.dem,
-                                       FEET_M if options.dem_unit == "ft" else 1.0)
-    _write_scores(options, report, score_tables(report))
+        found["terrain"] = by_terrain(options.result, labels, options.dem,
+                                      FEET_M if options.dem_unit == "ft" else 1.0, lambda share: tell("terrain", share))
+    _write_scores(options, found, score_tables(found))
+
+
+def _polygon(file: Path | None) -> dict[str, Any] | None:
+    """Return a file's polygon as GeoJSON in degrees."""
+    import geopandas  # noqa: PLC0415
+
+    from core.ingest import read_area  # noqa: PLC0415
+
+    if file is None:
+        return None
+    shape, crs = read_area(file)
+    return dict(geopandas.GeoSeries([shape], crs=crs.to_wkt()).to_crs(4326).iloc[0].__geo_interface__)
 
 
 def _compare(options: argparse.Namespace) -> None:
@@ -562,7 +616,6 @@ def _compare(options: argparse.Namespace) -> None:
 
 def _change(options: argparse.Namespace) -> None:
     from core.change import ChangeSettings, compare_dates, dated  # noqa: PLC0415
-    from core.detect import Progress  # noqa: PLC0415
 
     sides = ("before", "after")
     given = [{name: getattr(options, f"{side}_{name}") for name in ("image", "bands", "title", "date", "source")}
@@ -571,15 +624,15 @@ def _change(options: argparse.Namespace) -> None:
     if len(images) == 1:
         raise InputError("images", got="one of them", expected="both or neither",
                          remedy="Give --before-image and --after-image.")
-    report = _reporter(options.progress_file, "comparison")
-    words = {"register": "Laying the images on each other", "pixels": "Comparing the maps",
-             "objects": "Comparing the landslides"}
+    report = _stages(_reporter(options.progress_file, "comparison"), {
+        "register": ("Laying the images on each other", 4 if images else 0), "pixels": ("Comparing the maps", 3),
+        "objects": ("Comparing the landslides", 3)})
     dates = [dated(getattr(options, side), each["title"]) for side, each in zip(sides, given, strict=True)]
     record = compare_dates(
         ChangeSettings(dates[0], dates[1], (images[0], images[1]) if images else None,
                        (dict(_bands(given[0]["bands"])), dict(_bands(given[1]["bands"]))), options.correct,
                        options.tolerance, options.min_area, (_of_date(given[0]), _of_date(given[1]))),
-        options.out, lambda stage, share: report(Progress(stage, share, 1.0, 0.0, None, words[stage])))
+        options.out, report)
     if record["shift"]:
         said = record["shift"]["warning"] or f"the images lie on each other ({record['shift']['length_px']:.2f} pixels)"
         print(f"{said}{' The shift was taken off.' if record['corrected'] else ''}")
@@ -590,16 +643,15 @@ def _change(options: argparse.Namespace) -> None:
 
 
 def _versus(options: argparse.Namespace) -> None:
-    from core.detect import Progress  # noqa: PLC0415
     from core.scene import FEET_M  # noqa: PLC0415
     from core.versus import versus  # noqa: PLC0415
 
-    report = _reporter(options.progress_file, "comparison")
-    words = {"pixels": "Comparing the maps", "objects": "Outlining where they differ", "scores": "Scoring"}
+    report = _stages(_reporter(options.progress_file, "comparison"), {
+        "pixels": ("Comparing the maps", 3), "objects": ("Outlining where they differ", 3),
+        "scores": ("Scoring", 6 if options.labels else 1)})
     record = versus(
         options.runs, options.out, min_area_m2=options.min_area, labels=options.labels, classes=options.scheme,
-        dem=options.dem, unit_m=FEET_M if options.dem_unit == "ft" else 1.0,
-        report=lambda stage, share: report(Progress(stage, share, 1.0, 0.0, None, words[stage])))
+        dem=options.dem, unit_m=FEET_M if options.dem_unit == "ft" else 1.0, report=report)
     for pair in record["pairs"]:
         names = [record["runs"][pair[side]]["id"] for side in ("first", "second")]
         print(f"{' and '.join(names)}: {pair['agreement']:.1%} of the ground the same, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,6 @@ from core.reference import open_labels
 from core.vectorize import OutlineSettings, outlines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -34,12 +34,16 @@ if TYPE_CHECKING:
 
 ROWS = 512
 
+Report = Callable[[str, float], None]
+"""Told the stage (``pixels``, ``objects``, ``scores``) and its share; what it raises stops the work."""
+
 CACHE_BYTES = 128 << 20
 """For blocks of rasters that are read again for the next strip."""
 
 
 def evaluate(result: Path, labels: Path, *, classes: str = "binary", block_m: float = BLOCK_M,
-             resamples: int = RESAMPLES, seed: int = 0, counts: Path | None = None) -> dict[str, Any]:
+             resamples: int = RESAMPLES, seed: int = 0, counts: Path | None = None,
+             report: Report = lambda _stage, _share: None) -> dict[str, Any]:
     """Score the maps and outlines of a detection.
 
     Args:
@@ -50,6 +54,7 @@ def evaluate(result: Path, labels: Path, *, classes: str = "binary", block_m: fl
         resamples: Draws.
         seed: Of the draws.
         counts: File (.npz) for the counts, for later comparisons without the rasters.
+        report: Progress.
 
     Returns:
         ``model``, ``labels``, ``block_m``, and all that ``core.metrics.scores`` gives.
@@ -57,7 +62,8 @@ def evaluate(result: Path, labels: Path, *, classes: str = "binary", block_m: fl
     Raises:
         InputError: There is no finished detection, or no labelled ground in it.
     """
-    found, = tallies([result], labels, classes=classes, block_m=block_m)
+    found, = tallies([result], labels, classes=classes, block_m=block_m, report=report)
+    report("scores", 0.0)
     if counts:
         found.save(counts)
     model = read_json(result / "run.json")["model"]
@@ -66,7 +72,7 @@ def evaluate(result: Path, labels: Path, *, classes: str = "binary", block_m: fl
 
 
 def compare(runs: Sequence[Path], labels: Path | None, *, classes: str = "binary", block_m: float = BLOCK_M,
-            resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Any]:
+            resamples: int = RESAMPLES, seed: int = 0, report: Report = lambda _stage, _share: None) -> dict[str, Any]:
     """Score several detections on the ground that all of them looked at, and each against the first.
 
     Args:
@@ -76,6 +82,7 @@ def compare(runs: Sequence[Path], labels: Path | None, *, classes: str = "binary
         block_m: See ``evaluate``.
         resamples: Draws.
         seed: Of the draws.
+        report: Progress.
 
     Returns:
         ``labels``, ``block_m``, and what ``core.metrics.comparison`` gives. A run goes by its model's name, or by its
@@ -87,7 +94,7 @@ def compare(runs: Sequence[Path], labels: Path | None, *, classes: str = "binary
     if labels is None:
         found, names = [Tally.read(path) for path in runs], [path.stem for path in runs]
     else:
-        found = tallies(runs, labels, classes=classes, block_m=block_m)
+        found = tallies(runs, labels, classes=classes, block_m=block_m, report=report)
         names = [read_json(path / "run.json")["model"]["name"] for path in runs]
     for others in ([path.resolve().name for path in runs], [str(path) for path in runs]):
         names = names if len(set(names)) == len(names) else others
@@ -97,8 +104,8 @@ def compare(runs: Sequence[Path], labels: Path | None, *, classes: str = "binary
             **comparison(dict(zip(names, found, strict=True)), resamples, seed)}
 
 
-def tallies(results: Sequence[Path], labels: Path, *, classes: str = "binary",
-            block_m: float = BLOCK_M) -> list[Tally]:
+def tallies(results: Sequence[Path], labels: Path, *, classes: str = "binary", block_m: float = BLOCK_M,
+            report: Report = lambda _stage, _share: None) -> list[Tally]:
     """Count detections against labels, on the first one's grid, where all of them predicted.
 
     Landslides as objects are the detections' outlines against the labels' own outlines, made with the settings of the
@@ -111,6 +118,7 @@ def tallies(results: Sequence[Path], labels: Path, *, classes: str = "binary",
         classes: Class scheme of the labels. By ``binary`` any model can be scored; by another only one that knows
             all its classes.
         block_m: Side of the blocks.
+        report: Progress.
 
     Raises:
         InputError: A detection is not finished, is of other classes or in another CRS, or has no labelled ground.
@@ -141,10 +149,17 @@ def tallies(results: Sequence[Path], labels: Path, *, classes: str = "binary",
                 strip = _count(label, called, _read(probability, wide), wanted, blocks.strip(top, top + rows))
                 for name, value in strip.items():
                     total[name] = total.get(name, 0) + value
+            report("pixels", (top + rows) / grid.height)
     unit = grid.pixel_area_m2
     settings = OutlineSettings(**runs[0]["outlines"])
-    slides = np.array([o.polygon for o in outlines(lambda a, b: truth[a:b], grid, wanted.landslide, settings)], object)
-    for result, total in zip(results, counts, strict=True):
+
+    def truth_rows(start: int, stop: int) -> NDArray[np.uint8]:
+        report("objects", 0.8 * stop / grid.height)
+        return truth[start:stop]
+
+    slides = np.array([o.polygon for o in outlines(truth_rows, grid, wanted.landslide, settings)], object)
+    for done, (result, total) in enumerate(zip(results, counts, strict=True)):
+        report("objects", 0.8 + 0.2 * done / len(results))
         total["ground_m2"] = ground_pixels(total["confusion"], wanted.landslide) * unit
         total["objects"] = _objects(slides, result, truth, grid, blocks)
     return [of_counts(wanted, blocks, total) for total in counts]

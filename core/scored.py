@@ -23,6 +23,7 @@ from core.project import Layer, Project, Run
 from core.reference import scheme_of
 from core.registry import ModelCard
 from core.request import source
+from core.reviewed import REVIEWED
 from core.runs import title_of
 
 PREFIX = "scores-"
@@ -34,7 +35,7 @@ class Evaluation:
 
     Attributes:
         path: Its file.
-        layer: Id of the reference.
+        layer: Id of the reference, or ``core.reviewed.REVIEWED``.
         about: What the file says; see ``core.metrics.scores``.
     """
 
@@ -56,20 +57,30 @@ def suggested(project: Project, run: Run) -> Layer | None:
     return next(iter([*same, *(layer for layer in known if not layer.date), *known]), None)
 
 
-def score(project: Project, run: Run, layer: Layer) -> Job:
+def score(project: Project, run: Run, layer: Layer | None, searched: Mapping[str, Any] | None = None) -> Job:
     """Put an evaluation into the queue; it takes the place of an earlier one of the same two.
 
     All classes are scored where detection and reference have the same; else landslides alone.
+
+    Args:
+        project: Where the detection is.
+        run: The detection.
+        layer: The reference; None: what was reviewed, see ``core.reviewed``.
+        searched: With reviews: GeoJSON polygon in degrees in which all landslides were looked for.
     """
-    labels = project.path(layer)
-    own = next((name for name, known in SCHEMES.items() if known.names == run.classes), "binary")
-    command: list[object] = ["{python}", "-m", "core.cli", "evaluate", "--run", run.folder, "--labels", labels,
-                             "--scheme", own if own == scheme_of(labels) else "binary",
-                             "--json", run.folder / f"{PREFIX}{layer.id}.json"]
+    name, title = (layer.id, layer.title) if layer else (REVIEWED, "reviewed detections")
+    command: list[object] = ["{python}", "-m", "core.cli", "evaluate", "--run", run.folder,
+                             "--json", run.folder / f"{PREFIX}{name}.json", "--progress-file", "{progress}"]
+    if layer:
+        labels = project.path(layer)
+        own = next((name for name, known in SCHEMES.items() if known.names == run.classes), "binary")
+        command += ["--labels", labels, "--scheme", own if own == scheme_of(labels) else "binary"]
+    else:
+        command += ["--reviews", *(("--searched", project.save_area(searched)) if searched else ())]
     if (dem := source(project, run, "dem")) or (dem := next(iter(project.of("dem")), None)):
         command += ["--dem", project.path(dem), "--dem-unit", dem.unit or "m"]
-    return submit(project.folder / "jobs", "evaluate", f"Scores, {title_of(run)} against {layer.title}", command,
-                  {"scored": run.id, "labels": layer.id})
+    return submit(project.folder / "jobs", "evaluate", f"Scores, {title_of(run)} against {title}", command,
+                  {"scored": run.id, "labels": name})
 
 
 def evaluations(run: Run) -> list[Evaluation]:

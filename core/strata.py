@@ -21,6 +21,7 @@ from core.statistics import slope_classes
 from core.terrain import aspect_deg, slope_deg
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 SAMPLES = 4_000_000
@@ -34,7 +35,8 @@ WINDS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 COUNTS = ("tp", "fp", "fn", "tn")
 
 
-def by_terrain(result: Path, labels: Path, dem: Path, unit_m: float = 1.0) -> dict[str, Any]:
+def by_terrain(result: Path, labels: Path, dem: Path, unit_m: float = 1.0,
+               report: Callable[[float], None] = lambda _: None) -> dict[str, Any]:
     """Count what was called landslide rightly and wrongly, by slope and by aspect.
 
     Args:
@@ -42,6 +44,7 @@ def by_terrain(result: Path, labels: Path, dem: Path, unit_m: float = 1.0) -> di
         labels: See ``core.reference``.
         dem: GeoTIFF of elevation.
         unit_m: Metres in one unit of elevation.
+        report: Told the share that is done; what it raises stops the work.
 
     Returns:
         ``slope``: a list of classes, ``from`` and ``to`` degrees; ``aspect``: ``wind`` of eight; each with square
@@ -61,6 +64,7 @@ def by_terrain(result: Path, labels: Path, dem: Path, unit_m: float = 1.0) -> di
         found = classes.read(1, out_shape=(height, width))
         for top in range(0, height, STRIP_ROWS):
             strip = grid.window(Window(0, top, width, min(STRIP_ROWS, height - top)))
+            report(top / height)
             called, truth = found[top:top + strip.height], reference(strip)
             terrain = terrain_at(relief, strip, unit_m)
             if terrain is None:

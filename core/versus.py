@@ -94,7 +94,8 @@ def versus(runs: Sequence[Path], out: Path, *, min_area_m2: float = 50.0, labels
                      for run, each in zip(runs, about, strict=True)],
             "min_area_m2": min_area_m2, "areas_m2": areas.round(1).tolist(), "pairs": _pairs(runs, areas, grid),
             "apart": len(apart), "apart_m2": round(sum(row["area_m2"] for _, row in apart), 1),
-            "scores": compare(runs, labels, classes=classes) if labels else None,
+            "scores": compare(runs, labels, classes=classes, report=lambda stage, share: report(
+                "scores", 0.7 * share if stage == "pixels" else 0.7 + 0.2 * share)) if labels else None,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         write_json(work / RECORD, record)

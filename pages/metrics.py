@@ -3,7 +3,6 @@
 import streamlit as st
 
 from core.project import Project
-from core.scored import references
 from ui import html, nav, state
 from ui.empty import no_project
 from ui.followed import follow
@@ -20,18 +19,20 @@ def metrics_page(project: Project) -> None:
     if run is None:
         html.empty("No detection yet", "Run one on the map; then it can be scored here.")
         nav.link("detect", "Open the map", ":material/map:")
-    elif not references(project):
-        html.empty("No reference yet", "Add labels of this ground as a layer: a GeoTIFF of 1 landslide, 0 other, "
-                   "255 unknown, or outlines.")
-        nav.link("data", "Add data", ":material/layers:")
     else:
-        found = choose(project, run)
+        found, known = choose(project, run)
         follow(project, ("evaluate",))
         if found:
-            scores(run, found)
-        else:
+            scores(project, run, found)
+        elif known:
             html.empty("Not scored yet", "Score it against the chosen reference; it takes seconds to minutes.")
             failed(project, run)
+        else:
+            html.empty("No reference yet", "Add labels of this ground as a layer (a GeoTIFF of 1 landslide, 0 other, "
+                       "255 unknown, or outlines), or review its detections: what you decide can be a reference.")
+            with st.container(horizontal=True, gap="small"):
+                nav.link("data", "Add data", ":material/layers:")
+                nav.link("review", "Review detections")
     st.space("medium")
     published()
 

@@ -23,7 +23,13 @@ STATES: dict[State, tuple[str, str, Literal["gray", "primary", "green", "red", "
 STAGES = {"prepare": "Preparing", "predict": "Searching", "write": "Writing maps", "outline": "Drawing outlines",
           "ground": "Reading the ground", "train": "Learning", "compare": "Comparing with the first model",
           "register": "Laying the images on each other", "pixels": "Comparing the maps",
-          "objects": "Comparing the landslides", "scores": "Scoring"}
+          "objects": "Comparing the landslides", "scores": "Scoring", "reference": "Drawing the reference",
+          "terrain": "By slope and aspect"}
+COUNTED = ("predict", "train", "register", "pixels", "objects", "scores", "reference", "terrain")
+"""Stages that know how far they are."""
+
+ANEW = ("evaluate", "change", "versus")
+"""Jobs that keep nothing that is unfinished."""
 
 
 @st.fragment(run_every=1.0)
@@ -81,8 +87,9 @@ def _buttons(job: Job) -> None:
         return
     run = str(job.params.get("run", ""))
     if job.state is not State.DONE:
-        st.button("Go on where it stopped", key=f"resume-{job.id}", icon=":material/resume:", on_click=_do,
-                  args=[resume, job])
+        anew = job.kind in ANEW
+        st.button("Start again" if anew else "Go on where it stopped", key=f"resume-{job.id}",
+                  icon=":material/restart_alt:" if anew else ":material/resume:", on_click=_do, args=[resume, job])
     elif (job.project / "runs" / run / "run.json").is_file():
         nav.link("detect", "Show on the map", ":material/map:", run=run)
     with st.popover("", icon=":material/delete:", help="Remove from the list", key=f"ask-{job.id}", type="tertiary"):
@@ -99,7 +106,7 @@ def _stage(job: Job) -> str:
     if job.state is State.STOPPING:
         return "Stopping ..."
     name = STAGES.get(job.progress.stage, "Starting")
-    return f"{name} · {job.progress.share:.0%}" if job.progress.stage in ("predict", "train") else name
+    return f"{name} · {job.progress.share:.0%}" if job.progress.stage in COUNTED else name
 
 
 def _speed(job: Job) -> str:

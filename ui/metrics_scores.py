@@ -5,20 +5,24 @@ from typing import Any
 
 import streamlit as st
 
-from core.project import Run
+from core.project import Project, Run
+from core.reviewed import REVIEWED
 from core.scored import Evaluation, at_threshold, training_log
 from ui import html
 from ui import metrics_charts as charts
 from ui.metrics_card import card, picture_format
+from ui.metrics_reviews import explain
 from ui.models import models
 
 _WAYS = ("Counts", "By row", "By column")
 _NO_TERRAIN = "Elevation of the ground is needed; score again once the project has some."
 
 
-def scores(run: Run, found: Evaluation) -> None:
+def scores(project: Project, run: Run, found: Evaluation) -> None:
     """Show key figures and charts."""
     about, name = found.about, f"{run.id}-{found.layer}"
+    if found.layer == REVIEWED:
+        explain(project, run, found)
     _key_figures(about)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         html.note(f"On {about['labelled_pixels']:,} labelled pixels. Bars and brackets are 95 % intervals from "

@@ -19,6 +19,7 @@ from core.grid import Grid
 from core.project import Layer, Project, Run
 from core.registry import ModelCard, find_model
 from core.review import GONE, Ledger
+from core.reviewed import REVIEWED
 from core.runs import title_of, when
 from core.scored import evaluations
 from core.statistics import Summary, summarise
@@ -243,7 +244,8 @@ def _sampled(project: Project, run: Run) -> Iterator[Accuracy]:
 
 def _scored(project: Project, run: Run) -> Iterator[Accuracy]:
     """Yield the scores of this map against labels of the project."""
-    titles = {layer.id: layer.title for layer in project.layers}
+    titles = {layer.id: layer.title for layer in project.layers} | {
+        REVIEWED: "reviewed detections, which are no random sample"}
     for each in evaluations(run):
         values, ends = each.about.get("landslide") or {}, (each.about.get("intervals") or {}).get("landslide") or {}
         for name, title in _SCORES.items():

@@ -11,7 +11,7 @@
 
 from core.tuning.finished import Tuning, admit, keep, remove, tunings
 from core.tuning.labels import LabelFile, Labels, from_file, from_reviews, look_at
-from core.tuning.request import MODES, Finding, Request, check
+from core.tuning.request import MODES, Finding, Request, check, ground_of
 
 __all__ = ["MODES", "Finding", "LabelFile", "Labels", "Request", "Tuning", "admit", "check", "from_file",
-           "from_reviews", "keep", "look_at", "remove", "tunings"]
+           "from_reviews", "ground_of", "keep", "look_at", "remove", "tunings"]

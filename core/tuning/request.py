@@ -117,11 +117,21 @@ class Request:
 
 
 def known_ground(request: Request) -> shapely.Geometry:
-    """Return the ground that counts, in degrees: searched areas, or rings around labels; never what nobody reviewed."""
-    labels, areas = request.labels, [shapely.geometry.shape(each) for each in (request.area, request.test) if each]
+    """Return the ground that counts for a fine-tuning, in degrees; see ``ground_of``."""
+    return ground_of(request.labels, request.area, request.test)
+
+
+def ground_of(labels: Labels, *searched: Mapping[str, Any] | None) -> shapely.Geometry:
+    """Return the ground that counts, in degrees: searched areas, or rings around labels; never what nobody reviewed.
+
+    Args:
+        labels: What is known.
+        searched: GeoJSON polygons in degrees; the first one was searched for all landslides, or is None.
+    """
+    areas = [shapely.geometry.shape(each) for each in searched if each]
     if labels.known is not None:
-        ground = shapely.intersection(labels.known, shapely.union_all(areas)) if request.area else labels.known
-    elif request.area:
+        ground = shapely.intersection(labels.known, shapely.union_all(areas)) if searched[0] else labels.known
+    elif searched[0]:
         ground = shapely.union_all(areas)
     else:
         metric = labels.frame.to_crs(labels.frame.estimate_utm_crs())

@@ -74,7 +74,7 @@ def test_scoring_is_a_job(valley, visit, words, monkeypatch):
     app = visit("metrics")
     assert "Not scored yet" in words(app)
     button(app, "Score").click().run()
-    [(_, run, layer)] = asked
+    [(_, run, layer, _)] = asked
     assert (run.id, layer.id) == ("first", "truth")
 
 
