@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import morecantile
 import rasterio
 from rasterio.warp import transform_bounds
+from rio_tiler.constants import WEB_MERCATOR_TMS
 
 from benchmarks.figures import Figure, run
 from benchmarks.scene import scene
@@ -55,7 +55,7 @@ def addresses(project: Project) -> list[str]:
                  tile_url(sign, relief(dem, project.folder / "derived")["hillshade"], Style())]
     with rasterio.open(image) as dataset:
         bounds = transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds)
-    tiles = list(morecantile.tms.get("WebMercatorQuad").tiles(*bounds, zooms=ZOOMS))
+    tiles = list(WEB_MERCATOR_TMS.tiles(*bounds, zooms=ZOOMS))
     spread = tiles[:: max(1, len(tiles) * len(templates) // TILES)]
     choice = imagery(image).default
     return [template.format(choice=choice, z=tile.z, x=tile.x, y=tile.y) for tile in spread for template in templates]
