@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, orig
         metrics=metrics,
     )
     saved = save_model(card, state)
+    shutil.copy(out / "log.jsonl", saved.folder)
     for name, grounds in (held_out | {"Generated ground": generated[1::2]}).items():
         draw_failures(saved.folder / "failures" / f"{name}.webp", grounds, network, saved)
     logger.info("held out: %s", json.dumps(saved.metrics))

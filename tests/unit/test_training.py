@@ -335,6 +335,7 @@ def test_a_trained_model_lands_in_the_registry(chips: Path, tmp_path: Path, monk
     assert card.metrics["held out"]["chips"]["landslide_pixels"] > 0
     assert "iou" not in card.metrics["held out"]["none"]
     assert {"chips", "Generated ground"} <= {path.stem for path in card.failures}
+    assert (card.folder / "log.jsonl").is_file()
     with pytest.raises(UnknownNameError, match="fstf_net_lite"):
         train_model("no_such_recipe", chips, tmp_path / "runs")
 
