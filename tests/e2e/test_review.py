@@ -105,6 +105,9 @@ def test_thirty_are_reviewed_by_keyboard_and_taken_back(open_page, ground, clipp
     assert (row["status"], row["reason"]) == ("rejected", "road")
     page.keyboard.press("2")
     page.get_by_role("radio", name="Probable", checked=True).wait_for()
+    until = time.monotonic() + PATIENCE_MS / 1000  # the browser shows the choice before it is saved
+    while (Ledger(ground).detections()["certainty"] == "probable").sum() == 0 and time.monotonic() < until:
+        page.wait_for_timeout(200)
     page.reload()
     page.locator(".st-key-act-accept").wait_for(timeout=PATIENCE_MS)  # the browser remembers the name
     page.get_by_text("Progress", exact=True).click()

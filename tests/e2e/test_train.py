@@ -44,7 +44,8 @@ def projects(tmp_path_factory):
 
 def test_labels_areas_and_keeping_a_model(open_page, projects, models):
     page = open_page("/train?project=valley", size=(1280, 1600))
-    page.locator(".st-key-train-labels input").first.click(timeout=60_000)
+    page.get_by_text("New fine-tuning").click(timeout=60_000)
+    page.locator(".st-key-train-labels input").first.click()
     page.get_by_role("option", name="Mapped").click()
     page.get_by_text("9 landslides; about a quarter of them").wait_for()
     assert page.get_by_role("button", name="Start fine-tuning").is_enabled()
