@@ -181,6 +181,11 @@ def run_of(project: Project, comparison: Comparison, side: str = "after") -> Run
     return next((run for run in project.runs() if name == _RUN + run.id), None)
 
 
+def comparison_of(project: Project, run: Run) -> Comparison | None:
+    """Return the newest comparison whose later date is a detection, if there is one."""
+    return next((each for each in comparisons(project) if each.source("after") == _RUN + run.id), None)
+
+
 def send_new(project: Project, comparison: Comparison, who: str) -> int:
     """Put the new landslides of a comparison up for review, each with a note since when; return how many.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from string import Template
@@ -16,12 +16,13 @@ import shapely
 import streamlit as st
 from PIL import Image
 
-from core.dates import Comparison, comparisons
+from core.change.codes import KIND_COLOURS
 from core.grid import Grid
 from core.project import Layer, Project, Run
 from core.report import Report, gather
-from core.report.content import area, day
 from core.report.maps import Picture, image_map, relief_map, slope_map, wide_frame
+from core.report.since import Since
+from core.report.words import day
 from core.review import Ledger
 from ui.assets import font_css
 from ui.charts import LANDSLIDE
@@ -33,7 +34,8 @@ _SOURCE = ROOT / "ui" / "presentation.html"
 _TIED = "\u00a0"
 _WITH = "Slope and aspect went into the network beside the image."
 _WITHOUT = "This detection was made from colour alone."
-_SHOWN = ("new", "enlarged", "reduced", "unchanged", "gone")
+_SHAPES = Template('<svg class="layer shapes" id="layer-$name" viewBox="0 0 $width $height" '
+                   'preserveAspectRatio="xMidYMid slice" aria-hidden="true">$paths</svg>')
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Stop:
         text: The same in a sentence.
         layers: Names of the layers that are seen, the last on top.
         facts: Key figures, by name.
-        swipe: Whether the last layer is drawn over the one before it from the left edge to a line.
+        swipe: Name of the layer that is drawn right of a line only; what is below it is seen left of it.
+        inks: Colour of a key figure that stands for something on the map, by name.
     """
 
     kicker: str
@@ -54,7 +57,8 @@ class Stop:
     text: str
     layers: tuple[str, ...]
     facts: tuple[tuple[str, str], ...] = ()
-    swipe: bool = False
+    swipe: str = ""
+    inks: Mapping[str, str] = field(default_factory=dict)
 
 
 def shown(project: Project, run: Run) -> None:
@@ -87,16 +91,18 @@ def presentation(project: Project, run: Run, models: Path) -> str:
     if dem := report.dem or next(iter(project.of("dem")), None):
         layers["relief"] = _webp(relief_map(project.path(dem), grid))
         layers["slope"] = _webp(slope_map(project.path(dem), grid))
-    change = next((each for each in comparisons(project)), None)
-    stops = [*_stops(report, earlier, dem, change)]
+    stops = [*_stops(report, earlier, dem)]
     pictures = "".join(f'<img class="layer" id="layer-{name}" src="{data}" alt="">' for name, data in layers.items())
+    shapes = _shapes("outlines", {LANDSLIDE: report.outlines}, grid)
+    if report.since:
+        of = report.since.outlines
+        shapes += _shapes("changes", {ink: of[of["change"] == kind] for kind, ink in KIND_COLOURS.items()}, grid)
     return Template(_SOURCE.read_text("utf-8")).substitute(
-        title=escape(report.title), fonts=font_css(inside=True), colour=LANDSLIDE, pictures=pictures,
-        width=grid.width, height=grid.height, outlines=_path(report.outlines, grid),
+        title=escape(report.title), fonts=font_css(inside=True), pictures=pictures, shapes=shapes,
         cards="".join(_card(number, stop, len(stops)) for number, stop in enumerate(stops, 1)))
 
 
-def _stops(report: Report, earlier: Layer | None, dem: Layer | None, change: Comparison | None) -> Iterator[Stop]:
+def _stops(report: Report, earlier: Layer | None, dem: Layer | None) -> Iterator[Stop]:
     facts, figures = report.facts, report.figures
     yield Stop("Place", report.title, report.note or "Where the ground gave way, and how we know.", ("image",),
                tuple((name, facts[name]) for name in ("Place", "Event", "Image of") if name in facts))
@@ -104,7 +110,7 @@ def _stops(report: Report, earlier: Layer | None, dem: Layer | None, change: Com
     yield Stop("Imagery", f"Seen on {seen}" if seen else "What the camera saw",
                f"Each pixel is {facts['Pixel size']} of ground. "
                + (f"Before: {day(earlier.date)}. Move the line to compare." if earlier else "There is one date."),
-               ("before", "image") if earlier else ("image",), swipe=bool(earlier))
+               ("before", "image") if earlier else ("image",), swipe="image" if earlier else "")
     if dem:
         slopes = report.outlines.get("slope_mean_deg")
         known = slopes is not None and slopes.notna().any()
@@ -120,26 +126,26 @@ def _stops(report: Report, earlier: Layer | None, dem: Layer | None, change: Com
                + ("People reviewed the outlines." if any("reviewed" in each for each in report.method)
                   else "Nobody has reviewed the outlines yet."),
                ("image", "outlines"), tuple((name, figures[name]) for name in ("Total area", "Largest")))
-    yield _change(earlier, change)
+    yield _change(earlier, report.since)
     best = next(iter(report.accuracy), None)
     yield Stop("Numbers", f"{count}, {figures['Total area']}",
                f"{best.ground}: {best.measure} {best.words}." if best else report.limits[0], ("image", "outlines"),
                tuple(figures.items()))
 
 
-def _change(earlier: Layer | None, change: Comparison | None) -> Stop:
-    layers = ("before", "image", "outlines") if earlier else ("image", "outlines")
-    if change is None:
+def _change(earlier: Layer | None, since: Since | None) -> Stop:
+    pictures, swipe = (("before", "image"), "image") if earlier else (("image",), "")
+    if since is None:
         text = ("The two dates have not been compared landslide by landslide yet." if earlier
                 else "There is one date: what is new cannot be told from what is old.")
-        return Stop("Change", "What is new?", text, layers)
-    first, second = change.days
-    kinds = change.about.get("objects") or {}
-    found = [(kind.capitalize(), f"{kinds[kind]['count']:,}") for kind in _SHOWN if kinds.get(kind, {}).get("count")]
-    new = kinds.get("new", {})
-    count = int(new.get("count", 0))
-    return Stop("Change", f"{count:,} new landslide{'s' * (count != 1)}",
-                f"From {first} to {second}, {area(new.get('after_m2', 0))} of them.", layers, tuple(found))
+        return Stop("Change", "What is new?", text, (*pictures, "outlines"), swipe=swipe)
+    count = since.counts.get("new", 0)
+    new = since.figures["New"].partition(", ")[2]
+    move = " Move the line to compare." if earlier else ""
+    return Stop("Change", f"{count:,} new landslide{'s' * (count != 1)}" if count else "No new landslide",
+                f"From {since.first} to {since.second}{f', {new} of them' * bool(new)}.{move}",
+                (*pictures, "changes"), tuple((kind.capitalize(), f"{each:,}") for kind, each in since.counts.items()),
+                swipe, {kind.capitalize(): KIND_COLOURS[kind] for kind in since.counts})
 
 
 def _earlier(project: Project, image: Layer) -> Layer | None:
@@ -156,6 +162,13 @@ def _webp(picture: Picture) -> str:
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
+def _shapes(name: str, kinds: Mapping[str, geopandas.GeoDataFrame], grid: Grid) -> str:
+    """Return outlines as a layer, a path for each colour."""
+    paths = "".join(f'<path vector-effect="non-scaling-stroke" style="--ink: {ink}" d="{_path(some, grid)}"/>'
+                    for ink, some in kinds.items() if len(some))
+    return _SHAPES.substitute(name=name, width=grid.width, height=grid.height, paths=paths)
+
+
 def _path(outlines: geopandas.GeoDataFrame, grid: Grid) -> str:
     """Return outlines as the path of an SVG of the grid's pixels."""
     shapes = outlines.to_crs(grid.crs.to_wkt()).geometry.simplify(0.5 * grid.transform.a)
@@ -166,10 +179,16 @@ def _path(outlines: geopandas.GeoDataFrame, grid: Grid) -> str:
 
 
 def _card(number: int, stop: Stop, count: int) -> str:
-    facts = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in stop.facts)
-    return (f'<section class="card" data-layers="{escape(_words(stop.layers))}"{" data-swipe" * stop.swipe} '
+    facts = "".join(f"<div><dt>{_dot(stop.inks.get(name))}{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+                    for name, value in stop.facts)
+    swipe = f' data-swipe="{stop.swipe}"' * bool(stop.swipe)
+    return (f'<section class="card" data-layers="{escape(_words(stop.layers))}"{swipe} '
             f'aria-label="{number} of {count}"><div class="kicker">{escape(stop.kicker)}</div><h1>{escape(stop.title)}'
             f"</h1><p>{escape(stop.text)}</p>{f'<dl>{facts}</dl>' if facts else ''}</section>")
+
+
+def _dot(ink: str | None) -> str:
+    return f'<i style="background: {ink}"></i>' if ink else ""
 
 
 def _words(names: Sequence[str]) -> str:

@@ -53,7 +53,7 @@ footer { margin-top: 56px; color: var(--pale); font-size: 12.5px; }
 <div class="kicker">Landslide report</div><h1>$title</h1>$note
 $facts$figures
 <h2>Map</h2><iframe title="Map" sandbox="allow-scripts" srcdoc="$map"></iframe>
-$sizes
+$since$sizes
 <h2>The largest landslides</h2>$largest
 <h2>How it was made</h2>$method
 <h2>The model</h2>$model
@@ -76,7 +76,7 @@ def report_html(project: Project, run: Run, report: Report) -> str:
     return _PAGE.substitute(
         title=escape(report.title), colour=charts.LANDSLIDE, note=note, fonts=font_css(inside=True),
         facts=_pairs(report.facts, "facts"), figures=_pairs(report.figures, "figures"),
-        map=escape(saved_map(project, run, report.outlines)), sizes=_sizes(report),
+        map=escape(saved_map(project, run, report.outlines)), sizes=_sizes(report), since=_since(report),
         largest=_largest(project, report) or "<p>None was found.</p>",
         method="".join(f"<p>{escape(each)}</p>" for each in report.method),
         model=_table((), report.model.items()), limits=_list(report.limits),
@@ -99,6 +99,12 @@ def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     head = "<tr>" + "".join(f"<th>{escape(each)}</th>" for each in titles) + "</tr>" if titles else ""
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table>{head}{body}</table>"
+
+
+def _since(report: Report) -> str:
+    since = report.since
+    return "" if since is None else (f"<h2>What changed since {escape(since.first)}</h2>"
+                                     f"{_pairs(since.figures, 'facts')}<p>{escape(since.note)}</p>")
 
 
 def _sizes(report: Report) -> str:

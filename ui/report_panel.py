@@ -60,6 +60,10 @@ def contents(project: Project, run: Run) -> None:
                              hide_index=True, width="stretch")
             else:
                 html.empty("Nothing has been measured", "Label random points, or add labels as a reference.")
+            if report.since:
+                st.subheader(f"What changed since {report.since.first}", anchor=False)
+                html.facts(report.since.figures)
+                html.note(report.since.note)
             st.subheader("Data", anchor=False)
             st.dataframe(pd.DataFrame(report.sources), hide_index=True, width="stretch")
         with right:

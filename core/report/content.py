@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from core.facts import name_of
 from core.grid import Grid
 from core.project import Layer, Project, Run
 from core.registry import ModelCard, find_model
+from core.report.since import Since, since
+from core.report.words import area, day
 from core.review import GONE, Ledger
 from core.reviewed import REVIEWED
 from core.runs import title_of, when
@@ -92,6 +94,7 @@ class Report:
         outlines: All landslides, in degrees.
         image: The layer that was searched.
         dem: Its elevation.
+        since: What changed since an earlier date; None where none was compared.
     """
 
     title: str
@@ -107,6 +110,7 @@ class Report:
     outlines: geopandas.GeoDataFrame
     image: Layer
     dem: Layer | None
+    since: Since | None = None
 
 
 def gather(project: Project, run: Run, models: Path) -> Report:
@@ -141,24 +145,7 @@ def gather(project: Project, run: Run, models: Path) -> Report:
                       for _, row in frame.head(LARGEST).iterrows()),
         sources=tuple(_source(project, layer) for layer in project.layers if layer.kind == "raster"),
         limits=tuple(_limits(run, card, image, reviewed, measured=bool(here))),
-        outlines=frame, image=image, dem=dem)
-
-
-def area(m2: float) -> str:
-    """Return an area in the unit that reads best.
-
-    >>> area(950), area(25_000), area(3_400_000)
-    ('950 m²', '2.50 ha', '3.40 km²')
-    """
-    for limit, unit, form in ((1e6, "km²", ",.2f"), (1e4, "ha", ",.2f")):
-        if m2 >= limit:
-            return f"{m2 / limit:{form}} {unit}"
-    return f"{m2:,.0f} m²"
-
-
-def day(text: str) -> str:
-    """Return an ISO day for people; nothing for nothing."""
-    return f"{date.fromisoformat(text):%-d %B %Y}" if text else ""
+        outlines=frame, image=image, dem=dem, since=since(project, run))
 
 
 def _input(project: Project, run: Run, role: str) -> Layer | None:
@@ -298,7 +285,8 @@ def _limits(run: Run, card: ModelCard | None, image: Layer, reviewed: Mapping[st
     if not reviewed:
         yield "Nobody has reviewed the outlines: each is what the model says, not what a person saw."
     elif reviewed.get("unreviewed"):
-        yield f"{reviewed['unreviewed']:,} outlines have not been reviewed yet."
+        count = reviewed["unreviewed"]
+        yield f"{count:,} {'outline has' if count == 1 else 'outlines have'} not been reviewed yet."
     if missing := run.about.get("missing"):
         yield f"Made without {' and '.join(missing)}."
     if not image.date:

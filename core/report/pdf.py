@@ -65,6 +65,11 @@ def report_pdf(project: Project, run: Run, report: Report,
         progress(0.3)
         _maps(sheets, report, [*_others(project, run, report, grid)])
         progress(0.6)
+        if report.since:
+            sheets.heading(f"What changed since {report.since.first}", 1.4)
+            sheets.table({"": 0.18, " ": 0.82}, [*report.since.figures.items()])
+            sheets.space(0.08)
+            sheets.text(report.since.note)
         sheets.heading("How it was made")
         for paragraph in report.method:
             sheets.text(paragraph)

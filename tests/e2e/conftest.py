@@ -20,11 +20,12 @@ from affine import Affine
 from rasterio.crs import CRS
 from shapely.geometry import box
 
+from core.change import ChangeSettings, compare_dates, dated
 from core.export import write_outlines
 from core.files import write_json
 from core.measure import Measured
 from core.nets import build
-from core.project import add_layer, create
+from core.project import Project, add_layer, create
 from core.registry import ModelCard, save_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,6 +77,22 @@ def make_project(root: Path) -> None:
     write_outlines(run / "landslides.gpkg", records, UTM48, model=f"lite {ATTACK}")
     write_json(run / "run.json", {"model": {"name": f"lite {ATTACK}", "classes": ["other", "landslide"]},
                                   "missing": ["NDVI"], "warnings": [], "observed_share": 1})
+
+
+def compare_with_earlier(project: Project) -> Project:
+    """Add a map and an image of an earlier day with the second landslide only, and compare: one gone, two new."""
+    run, (x, y) = project.runs()[0], SLIDES[1]
+    column, row = round((x - CORNER[0]) / 0.5), round((CORNER[1] - y) / 0.5) - 80
+    classes = np.zeros((SIDE, SIDE), "uint8")
+    classes[row:row + 80, column:column + 80] = classes[-100:-60, 20:60] = 1
+    layers = project.folder / "layers"
+    project = add_layer(project, "image", write(layers / "before.tif", np.full((3, SIDE, SIDE), 90, "uint8"), 0.5),
+                        "Before", "2016-08-09")
+    earlier = write(layers / "earlier.tif", classes, 0.5, 255)
+    labels = ({"date": "2016-08-09"}, {"date": "2017-08-09", "source": f"run:{run.id}"})
+    compare_dates(ChangeSettings(dated(earlier, "Map"), dated(run.folder, "lite"), labels=labels),
+                  project.folder / "changes" / "20170901-000000-abcd")
+    return project
 
 
 def make_model(root: Path) -> None:

@@ -2,11 +2,10 @@
 
 import re
 
-import numpy as np
-
-from core.files import write_json
-from core.project import add_layer, open_project, remove_layer
-from tests.e2e.conftest import ATTACK, make_project, write
+from core.change.codes import KIND_COLOURS
+from core.files import read_json, write_json
+from core.project import open_project, remove_layer
+from tests.e2e.conftest import ATTACK, compare_with_earlier, make_project
 from ui.presentation import presentation
 
 
@@ -30,16 +29,24 @@ def test_the_tour_has_six_stops_and_is_inert(root):
 def test_it_tells_of_two_dates_and_of_what_changed(root):
     make_project(root)
     project = open_project(root / "valley")
-
-    path = write(project.folder / "layers" / "before.tif", np.full((3, 512, 512), 90, "uint8"), 0.5)
-    project = add_layer(project, "image", path, "Before", "2016-08-09")
+    project = compare_with_earlier(project)
     project = remove_layer(project, project.of("dem")[0].id)
-    folder = project.folder / "changes" / "20170901-000000-abcd"
-    folder.mkdir(parents=True)
-    kinds = {"new": {"count": 1, "after_m2": 1700.0}, "gone": {"count": 2, "after_m2": 0.0}}
-    write_json(folder / "change.json", {"before": {"title": "Before", "date": "2016-08-09"},
-                                        "after": {"title": "After", "date": "2017-08-09"}, "objects": kinds})
-    told = stops(presentation(project, project.runs()[0], root))
+    page = presentation(project, project.runs()[0], root)
+    told = stops(page)
     assert told[1][:2] == ("before image", " data-swipe") and "9 August 2016" in told[1][3]
     assert told[2][2] == "No elevation was given"
-    assert told[4][2] == "1 new landslide" and "1,700 m²" in told[4][3]
+    assert told[4][0] == "before image changes" and told[4][2] == "2 new landslides"
+    assert "9 August 2016" in told[4][3] and "3,200 m²" in told[4][3]
+    drawn = re.search(r'id="layer-changes".*?</svg>', page)[0]
+    assert [drawn.count(f"--ink: {ink}") for ink in KIND_COLOURS.values()] == [1, 0, 0, 1, 1, 0]
+    assert page.count("<dt><i style") == 3 and "<dt>New</dt>" not in page
+
+
+def test_a_comparison_of_another_detection_is_not_told_of(root):
+    make_project(root)
+    project = compare_with_earlier(open_project(root / "valley"))
+    file = next((project.folder / "changes").glob("*/change.json"))
+    about = read_json(file)
+    write_json(file, about | {"after": about["after"] | {"source": "run:another"}})
+    told = stops(presentation(project, project.runs()[0], root))
+    assert told[4][0] == "before image outlines" and "not been compared" in told[4][3]

@@ -4,7 +4,7 @@ import re
 
 from core.project import open_project
 from core.report import gather
-from tests.e2e.conftest import ATTACK, make_project
+from tests.e2e.conftest import ATTACK, compare_with_earlier, make_project
 from ui.report_html import report_html
 
 
@@ -22,6 +22,15 @@ def test_it_shows_what_the_report_will_say(root, visit, words):
     assert "How it was made" in said and "Nobody has reviewed" in said and "5,100 m²" in said
     assert [each.proto.label for each in app.get("download_button")] == [
         "Report as HTML", "Report as PDF", "Presentation as HTML"]
+
+
+def test_page_and_file_tell_what_changed(root, visit, words):
+    make_project(root)
+    project = compare_with_earlier(open_project(root / "valley"))
+    said = words(visit("report", project="valley"))
+    page = report_html(project, project.runs()[0], gather(project, project.runs()[0], root))
+    for text in (said, page):
+        assert "What changed since 9 August 2016" in text and "2, 3,200 m²" in text
 
 
 def test_the_html_file_is_inert_and_asks_nothing_of_the_network(root):

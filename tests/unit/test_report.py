@@ -19,7 +19,7 @@ from core.report import gather, report_pdf
 from core.report.maps import graticule
 from core.report.sheet import INNER, Sheets, wrapped
 from core.review import Ledger, accept, reject
-from tests.e2e.conftest import ATTACK, make_project
+from tests.e2e.conftest import ATTACK, compare_with_earlier, make_project
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_report_knows_reviews_and_scores_of_this_ground(project, models):
     assert [each.words for each in report.accuracy[:3]] == ["0.70 [0.60, 0.75]", "0.80", "0.90"]
     assert report.accuracy[0].ground == "This map against Elevation"
     said = " ".join(report.limits)
-    assert "1 outlines have not been reviewed" in said and "has not been measured" not in said
+    assert "1 outline has not been reviewed" in said and "has not been measured" not in said
 
 
 def test_a_report_without_its_image_or_model(project, tmp_path):
@@ -102,6 +102,19 @@ def test_the_pdf_shows_the_maps_the_words_and_the_landslides(project, models):
     green = (first[..., 1] > first[..., 0] + 15) & (first[..., 1] > first[..., 2] + 15)
     orange = (np.abs(first - (228, 87, 46)).sum(-1) < 60)
     assert green.mean() > 0.1 and 20 < orange.sum() < 0.1 * orange.size
+
+
+def test_a_report_tells_what_changed_since_an_earlier_date(project, models):
+    assert gather(project, project.runs()[0], models).since is None
+    project = compare_with_earlier(project)
+    run = project.runs()[0]
+    report = gather(project, run, models)
+    assert report.since.first == "9 August 2016" and report.since.counts == {"new": 2, "unchanged": 1, "gone": 1}
+    assert report.since.figures == {"New": "2, 3,200 m²", "Unchanged": "1, 1,600 m²", "Gone": "1, 400 m²"}
+    assert "not known" in report.since.note and "Map with lite" in report.since.note
+    pages = pypdfium2.PdfDocument(report_pdf(project, run, report))
+    text = " ".join(page.get_textpage().get_text_range() for page in pages)
+    assert "What changed since 9 August 2016" in text and "2, 3,200 m²" in text
 
 
 def test_a_report_of_nothing_found(project, models):
