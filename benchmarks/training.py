@@ -14,6 +14,7 @@ from benchmarks.figures import Figure, run
 from core.nets import build
 from core.training.loop import _step
 from core.training.memory import keep_memory
+from core.training.precision import has_bfloat16
 
 TITLE = "Training, FSTF-Net lite, crops of 256 x 256 pixels"
 CROP, BATCH, STEPS = 256, 12, 6
@@ -73,7 +74,8 @@ def measure() -> Sequence[Figure]:
     torch.set_flush_denormal(True)
     keep_memory()
     own = seconds(ours())
-    return [Figure("training loop, bfloat16", BATCH / own, "crops/s", "plain loop, float32", BATCH / theirs, 3,
+    numbers = "bfloat16" if has_bfloat16() else "float32"
+    return [Figure(f"training loop, {numbers}", BATCH / own, "crops/s", "plain loop, float32", BATCH / theirs, 3,
                    f"{BATCH} crops a step")]
 
 

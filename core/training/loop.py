@@ -1,4 +1,4 @@
-"""The training loop: bf16 on the CPU, a moving average of the weights, looks at held-out ground, resume."""
+"""The training loop: a moving average of the weights, looks at held-out ground, checkpoints and resume."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from core.training.crops import Crops, Pool
 from core.training.holdout import calibrate, gain, held_out_counts, scores
 from core.training.loss import cross_entropy_dice
 from core.training.memory import keep_memory
+from core.training.precision import autocast
 from core.training.sources import generated, load
 from core.training.split import Split, make_split
 
@@ -286,7 +287,7 @@ def _begin(config: TrainConfig, data: Path, models: Path | None = None) -> Netwo
 def _step(network: nn.Module, image: Tensor, topography: Tensor, label: Tensor, landslide: int) -> Tensor:
     image = image.to(memory_format=torch.channels_last)
     inputs = (image, topography.to(memory_format=torch.channels_last)) if network.topography_channels else (image,)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with autocast():
         logits = network(*inputs)
     loss = cross_entropy_dice(logits, label, landslide)
     loss.backward()  # type: ignore[no-untyped-call]
