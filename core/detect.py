@@ -34,7 +34,7 @@ from core.ingest import open_geotiff
 from core.peak import peak_memory_mb
 from core.redraw import measured
 from core.registry import ModelCard, find_model, load_network, sha256_of
-from core.scene import Scene, SceneSettings, describe
+from core.scene import Scene, SceneSettings, describe, suited
 from core.vectorize import OutlineSettings, outlines, rows_of
 from core.windows import Tiling
 
@@ -119,7 +119,8 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
     if (settings.out / "run.json").exists() and not settings.overwrite:
         raise StorageError("output folder", got=f"results in {settings.out.name}", expected="an empty or new folder",
                            remedy="Choose another folder, or add --overwrite.")
-    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES), Scene(settings.scene) as scene:
+    with (rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES),
+          Scene(suited(settings.scene, card.gsd_range_m[0])) as scene):
         record = _inputs(settings, card, scene)
         report(Progress("prepare", 0, 0, 0.0, None, f"preparing {card.title}"))
         clock = _Clock()
@@ -175,7 +176,7 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
 
 def _inputs(settings: DetectSettings, card: ModelCard, scene: Scene) -> dict[str, Any]:
     """Return the part of the record that decides the result."""
-    s = settings.scene
+    s = scene.settings
     given: dict[str, Any] = {}
     for role, path in (("image", s.image), ("dem", s.dem), ("ndvi", s.ndvi)):
         given[role] = None if path is None else {
@@ -201,7 +202,7 @@ def _inputs(settings: DetectSettings, card: ModelCard, scene: Scene) -> dict[str
         "dem_unit": s.dem_unit, "terrain_order": s.terrain,
         "area": None if scene.area is None else scene.area.wkt,
         "unobserved": None if scene.unobserved is None else scene.unobserved.wkt,
-        "part_px": [part.col_off, part.row_off, part.width, part.height],
+        "image_pixels": s.times, "part_px": [part.col_off, part.row_off, part.width, part.height],
         "missing": missing, "warnings": warnings,
         "image_date": day.isoformat() if day else None,
         "threshold": settings.threshold if settings.threshold is not None else card.threshold,

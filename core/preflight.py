@@ -19,7 +19,7 @@ from core.estimate import Estimate, estimate
 from core.raster import grid_of, read_on
 from core.registry import ModelCard, find_model
 from core.roles import HIGHEST_M, LOWEST_M
-from core.scene import Scene
+from core.scene import Scene, suited
 
 SAMPLE_SIDE = 256
 SAMPLES = 100
@@ -78,7 +78,7 @@ def check(settings: DetectSettings) -> tuple[list[Finding], Estimate | None]:
     found, sample = _look(settings, card)
     if sample is None or not card.has_weights:
         return found, None
-    with Scene(settings.scene) as scene:
+    with Scene(suited(settings.scene, card.gsd_range_m[0])) as scene:
         cost = estimate(settings, scene, card, sample.observed)
     free = shutil.disk_usage(_existing(settings)).free / 1e6
     if free < cost.disk_mb:
@@ -117,7 +117,7 @@ def _look(settings: DetectSettings, card: ModelCard) -> tuple[list[Finding], _Sa
     weights = [] if card.has_weights else [Finding(
         "stop", "Model", f"{card.title} has no weights", f"Train it with scarp train {card.name}, or choose another.")]
     try:
-        with Scene(settings.scene) as scene:
+        with Scene(suited(settings.scene, card.gsd_range_m[0])) as scene:
             sample = _sampled(scene)
             return [*weights, _crs(scene), _pixel_size(scene, card), _bands(scene, card), _scaling(scene),
                     _observed(sample.observed), *_terrain(scene, card, sample), *_likeness(card, sample)], sample
@@ -178,13 +178,19 @@ def _crs(scene: Scene) -> Finding:
 
 
 def _pixel_size(scene: Scene, card: ModelCard) -> Finding:
-    gsd, (low, high) = scene.grid.gsd_m, card.gsd_range_m
-    found = f"{gsd:.2f} m on the ground; the model knows {low:g} to {high:g} m"
+    gsd, (low, high), times = scene.grid.gsd_m, card.gsd_range_m, scene.settings.times
+    known = f"the model knows {low:g} to {high:g} m"
+    if times > 1:
+        return Finding("note", "Pixel size", f"{gsd / times:.2g} m on the ground; {known}",
+                       f"Searched with pixels of {gsd:.2f} m, each the mean of {times} × {times}; so is the map. "
+                       "Nothing has to be done.")
+    found = f"{gsd:.2f} m on the ground; {known}"
     if low <= gsd <= high:
         return Finding("good", "Pixel size", found)
-    how = "Resample the image to a coarser pixel" if gsd < low else "Use finer imagery"
+    if gsd < low:
+        return Finding("note", "Pixel size", found, "A little finer than what it learnt: look at the first results.")
     return Finding("warning", "Pixel size", found,
-                   f"Landslides look larger or smaller than those it learnt. {how}, or take another model.")
+                   "Landslides look smaller than those it learnt. Use finer imagery, or take another model.")
 
 
 def _bands(scene: Scene, card: ModelCard) -> Finding:

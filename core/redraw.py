@@ -145,7 +145,8 @@ def keep(run: Path, out: Path, cut: Cut, scene: SceneSettings,
     work = out / WORK
     try:
         work.mkdir(parents=True)
-        with Scene(scene) as opened, rasterio.open(run / "probability.tif", driver="GTiff") as odds:
+        seen = replace(scene, times=about.get("image_pixels", 1))
+        with Scene(seen) as opened, rasterio.open(run / "probability.tif", driver="GTiff") as odds:
             grid = Grid(odds.shape, odds.transform, odds.crs)
             if opened.grid.window(_part(about)) != grid:
                 raise InputError(f"image {scene.image.name}", got="another grid than the detection's",

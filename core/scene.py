@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -30,6 +30,7 @@ from core.terrain import aspect_deg, slope_deg, turn
 from core.terrain_on import Order, dem_window, terrain_on
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
@@ -38,6 +39,8 @@ Mask = NDArray[np.bool_]
 
 FEET_M = 0.3048
 SAMPLED_BLOCKS = 64
+FINE_PIXELS = 1 << 22
+"""Pixels of an image read at once, where larger ones are made of them."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class SceneSettings:
         dem_unit: Unit of elevation: ``m`` or ``ft``.
         terrain: ``gradients`` (default) or ``dem``, the paper's order.
         vegetation: ``ndvi`` where there is near infrared; ``visible`` allows the visible-band index in its place.
+        times: How many of the image's pixels one of the scene's is wide, see ``suited``.
     """
 
     image: Path
@@ -65,6 +69,7 @@ class SceneSettings:
     dem_unit: Literal["m", "ft"] = "m"
     terrain: Order = "gradients"
     vegetation: Literal["ndvi", "visible"] = "ndvi"
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ class Scene:
     """Opened rasters of one scene; use as a context manager. Several threads may read.
 
     Attributes:
-        grid: The image's grid.
+        grid: The image's grid, or that of larger pixels where the settings ask for them.
         roles: Band index of each role.
         scaling: From stored values to 0 to 255.
         part: The window of the image that holds the area.
@@ -107,7 +112,7 @@ class Scene:
         self.settings = settings
         self._stack = ExitStack()
         self._lock = Lock()  # a GDAL dataset serves one thread at a time
-        self._times = 1
+        self._times = settings.times
         try:
             self._open()
         except BaseException:
@@ -117,7 +122,7 @@ class Scene:
     def _open(self) -> None:
         s = self.settings
         self.image = self._layer(s.image)
-        self.grid = grid_of(self.image)
+        self.grid = grid_of(self.image).coarser(s.times)
         self.roles = {**band_roles(self.image), **dict(s.bands)}
         if bad := {role: i for role, i in self.roles.items() if not 1 <= i <= self.image.count}:
             raise InputError("band roles", got=bad, expected=f"band numbers from 1 to {self.image.count}",
@@ -149,12 +154,12 @@ class Scene:
         self._stack.close()
 
     def coarser(self, times: int) -> Scene:
-        """Return the whole image with pixels so many times as wide: means of its own; area and cloud do not count.
+        """Return the whole scene with pixels so many times as wide: means of its own; area and cloud do not count.
 
         It reads this scene's files, and is of no use when this one is closed.
         """
         view = copy(self)
-        view._times, view.grid, view.area, view.unobserved = times, self.grid.coarser(times), None, None
+        view._times, view.grid, view.area, view.unobserved = self._times * times, self.grid.coarser(times), None, None
         view.part = Window(0, 0, view.grid.width, view.grid.height)
         return view
 
@@ -173,20 +178,20 @@ class Scene:
         return "visible bands" if self.settings.vegetation == "visible" else "absent"
 
     def valid(self, window: Window) -> Mask:
-        """Return where a window of the image is to be predicted: observed, and inside the area."""
+        """Return where a window of the scene is to be predicted: observed, and inside the area."""
         grid = self.grid.window(window)
-        fine = grid.finer(self._times)
-        with self._lock:
-            valid = observed_on(self.image, fine, self.rgb_indexes, use_alpha=self._use_alpha)
-        if self._times > 1:
-            valid = reduced(np.zeros((0, *fine.shape), np.float32), valid, self._times)[1]
-        return self._inside(valid, grid)
+
+        def observed(fine: Grid) -> tuple[Floats, Mask]:
+            seen = observed_on(self.image, fine, self.rgb_indexes, use_alpha=self._use_alpha)
+            return np.zeros((0, *fine.shape), np.float32), seen
+
+        return self._inside(self._from_image(grid, observed)[1], grid)
 
     def read(self, window: Window, *, use_dem: bool = True, use_ndvi: bool = True) -> Stack:
         """Read a window, which may reach over the image's edge.
 
         Args:
-            window: In pixels of the image.
+            window: In pixels of the scene.
             use_dem: False forces the DEM absent, as for a model that never saw one.
             use_ndvi: False forces NDVI absent.
         """
@@ -214,9 +219,20 @@ class Scene:
         return Relief(elevation, slope_deg(de, dn), aspect_deg(de, dn))
 
     def _bands(self, grid: Grid, indexes: list[int]) -> tuple[Floats, Mask]:
-        with self._lock:
-            found = read_on(self.image, grid.finer(self._times), indexes, use_alpha=self._use_alpha)
-        return reduced(*found, self._times) if self._times > 1 else found
+        return self._from_image(grid, lambda fine: read_on(self.image, fine, indexes, use_alpha=self._use_alpha))
+
+    def _from_image(self, grid: Grid, read: Callable[[Grid], tuple[Floats, Mask]]) -> tuple[Floats, Mask]:
+        """Read on the image's own grid and return what its pixels make on this one, strip by strip."""
+        if self._times == 1:
+            with self._lock:
+                return read(grid)
+        rows, found = max(1, FINE_PIXELS // (grid.shape[1] * self._times**2)), []
+        for top in range(0, grid.shape[0], rows):
+            strip = grid.window(Window(0, top, grid.shape[1], min(rows, grid.shape[0] - top)))
+            with self._lock:
+                fine = read(strip.finer(self._times))
+            found.append(reduced(*fine, self._times))
+        return np.concatenate([values for values, _ in found], 1), np.concatenate([seen for _, seen in found])
 
     def _terrain(self, grid: Grid, *, heights: bool = True) -> tuple[Floats, Floats, Floats]:
         absent = (np.broadcast_to(np.float32(np.nan), grid.shape),) * 3
@@ -264,12 +280,13 @@ class Scene:
         indexes = self.rgb_indexes
         if {self.image.dtypes[i - 1] for i in indexes} == {"uint8"}:
             return ImageScaling.identity(3)
-        rows = np.linspace(0, max(self.grid.height - 256, 0), 8).astype(int)
-        columns = np.linspace(0, max(self.grid.width - 256, 0), SAMPLED_BLOCKS // 8).astype(int)
+        side = -(-256 // self._times)
+        rows = np.linspace(0, max(self.grid.height - side, 0), 8).astype(int)
+        columns = np.linspace(0, max(self.grid.width - side, 0), SAMPLED_BLOCKS // 8).astype(int)
         sample = []
         for row in rows:
             for column in columns:
-                window = Window(column, row, min(256, self.grid.width), min(256, self.grid.height))
+                window = Window(column, row, min(side, self.grid.width), min(side, self.grid.height))
                 values, valid = self._bands(self.grid.window(window), indexes)
                 sample.append(values[:, valid][:, ::7])
         seen = np.concatenate(sample, axis=1)
@@ -279,6 +296,23 @@ class Scene:
         low, high = np.percentile(seen, (0.5, 99.5), axis=1)
         high = np.maximum(high, low + 1e-6)
         return ImageScaling(tuple(map(float, low)), tuple(map(float, high)), "percentile 0.5-99.5")
+
+
+def suited(settings: SceneSettings, finest_m: float) -> SceneSettings:
+    """Return the settings for a network that was trained on pixels no finer than these.
+
+    A finer image, as a drone takes it, is seen in means of its pixels that are about as wide; a network would take
+    boulders and crowns of trees for what it knows as slopes and woods.
+
+    Args:
+        settings: Of a scene.
+        finest_m: Smallest pixel that the network knows.
+
+    Raises:
+        InputError: The image cannot be opened.
+    """
+    with open_raster(settings.image) as image:
+        return replace(settings, times=max(1, round(finest_m / grid_of(image).gsd_m)))
 
 
 def _in_crs(shape: tuple[BaseGeometry, CRS] | None, crs: CRS) -> BaseGeometry | None:

@@ -28,7 +28,7 @@ from core.landscape import FIRST_TRAINING_SEED
 from core.metrics import Blocks, Tally, difference, join, scores, tally
 from core.nets import build
 from core.registry import MODELS, ModelCard, find_model, load_network, save_model, sha256_of
-from core.scene import Scene, SceneSettings
+from core.scene import Scene, SceneSettings, suited
 from core.training.config import TrainConfig
 from core.training.crops import Crops, Pool
 from core.training.holdout import calibrate, held_out_counts, held_out_odds
@@ -217,7 +217,8 @@ def fine_tune(settings: FineTune, runs: Path, models: Path | None = None,
 
 def _ground(settings: FineTune, card: ModelCard) -> Outlined:
     dem = settings.dem if "dem" in card.trained_topography else None
-    with Scene(SceneSettings(settings.image, dem, bands=settings.bands, dem_unit=settings.dem_unit)) as scene:
+    layers = SceneSettings(settings.image, dem, bands=settings.bands, dem_unit=settings.dem_unit)
+    with Scene(suited(layers, card.gsd_range_m[0])) as scene:
         labels = read_labels(settings.labels, scene.grid.crs, attribute=settings.attribute, classes=settings.classes,
                              mapped=settings.area)
         return outlined(scene, labels, card.classes, read_on_crs(settings.test, scene.grid.crs))

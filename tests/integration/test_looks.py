@@ -17,6 +17,7 @@ from core.errors import CancelledError
 from core.estimate import estimate
 from core.files import read_json, write_json
 from core.inference import cuts
+from core.redraw import Cut, keep
 from core.registry import find_model
 from core.scene import Scene, SceneSettings
 from tests.conftest import write_raster
@@ -24,7 +25,7 @@ from tests.conftest import write_raster
 SIDE = (208, 176)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def twice(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return models of which ``random`` looks with pixels twice as wide too."""
     folder = tmp_path_factory.mktemp("looks") / "models"
@@ -108,6 +109,19 @@ def test_a_smaller_area_gives_the_same_map_there(settings: DetectSettings, tmp_p
     differs = np.abs(part.astype(int) - whole[45:146, 31:128])
     assert differs.max() <= 2
     assert (differs > 0).mean() < 0.02
+
+
+def test_an_image_that_is_finer_than_the_model_knows_is_searched_with_larger_pixels(
+        settings: DetectSettings, tmp_path: Path) -> None:
+    card = settings.models / "random" / "card.json"
+    write_json(card, read_json(card) | {"gsd_range_m": [2.0, 4.0]})
+    record = detect(settings)
+    detect(replace(settings, out=tmp_path / "own", scene=replace(settings.scene, image=tmp_path / "coarse.tif")))
+    assert (record["image_pixels"], record["gsd_m"], record["warnings"]) == (2, 2.0, [])
+    for name in ("classes.tif", "probability.tif"):
+        np.testing.assert_array_equal(read(settings.out, name), read(tmp_path / "own", name))
+    kept = keep(settings.out, tmp_path / "kept", Cut(record["threshold"], 200.0), settings.scene)
+    assert 0 < kept["landslides"] <= record["landslides"]
 
 
 def test_the_estimate_counts_every_look(settings: DetectSettings, models: Path, monkeypatch) -> None:

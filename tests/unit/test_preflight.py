@@ -55,7 +55,8 @@ def test_files_that_will_do_are_good(look):
 @pytest.mark.parametrize(("scene", "what", "level", "words"), [
     ({"dem": None}, "Elevation", "note", "terrain is absent"),
     ({"gsd": 5.0}, "Pixel size", "warning", "finer imagery"),
-    ({"gsd": 0.05}, "Pixel size", "warning", "coarser pixel"),
+    ({"gsd": 0.05}, "Pixel size", "note", "pixels of 0.20 m, each the mean of 4 × 4"),
+    ({"gsd": 0.15}, "Pixel size", "note", "A little finer"),
     ({"bands": 1}, "Image bands", "stop", "colour image"),
     ({"crs": None}, "Coordinate reference system", "stop", "Assign"),
 ])

@@ -9,7 +9,7 @@ from rasterio.crs import CRS
 from rasterio.windows import Window
 
 from core.errors import GridError, InputError
-from core.scene import Scene, SceneSettings
+from core.scene import Scene, SceneSettings, suited
 
 UTM = CRS.from_epsg(32648)
 WHOLE = Window(0, 0, 80, 64)
@@ -108,6 +108,25 @@ def test_sixteen_bits_are_stretched_by_recorded_limits(make_raster) -> None:
         assert 1990 < scene.scaling.low[0] < 2020 < 2980 < scene.scaling.high[0] < 3010
     assert -1 <= image.min() < -0.95
     assert 0.95 < image.max() <= 1
+
+
+def test_a_finer_image_is_seen_in_means_of_its_pixels(make_raster, monkeypatch) -> None:
+    monkeypatch.setattr("core.scene.FINE_PIXELS", 900)  # several strips
+    coarse = np.random.default_rng(1).integers(1, 255, (3, 22, 27)).astype(np.uint8)
+    fine = make_raster(array=coarse.repeat(3, 1).repeat(3, 2)[:, :64, :80], gsd=0.125)
+    polygon, crs = shapely.box(388001, 3675996, 388006, 3675999), CRS.from_epsg(32648)
+    with (Scene(suited(SceneSettings(fine, area=(polygon, crs)), 0.375)) as scene,
+          Scene(SceneSettings(make_raster("coarse.tif", coarse, gsd=0.375), area=(polygon, crs))) as wanted):
+        assert scene.settings.times == 3 and scene.grid == wanted.grid and scene.part == wanted.part
+        window = Window(0, 0, 26, 21)  # the last row and column are cut
+        np.testing.assert_allclose(scene.read(window).image, wanted.read(window).image, atol=1e-5)
+        np.testing.assert_array_equal(scene.valid(window), wanted.valid(window))
+        assert scene.coarser(2).grid.gsd_m == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(("gsd", "times"), [(0.05, 6), (0.19, 2), (0.21, 1), (0.3, 1), (2.0, 1)])
+def test_pixels_come_close_to_the_finest_that_are_known(gsd: float, times: int, make_raster) -> None:
+    assert suited(SceneSettings(make_raster(gsd=gsd)), 0.3).times == times
 
 
 def test_given_bands_win_and_must_exist(make_raster) -> None:
