@@ -62,12 +62,41 @@ def read_attributed(path: str | Path, attribute: str = "") -> tuple[list[tuple[P
     """Read polygons, as ``read_polygons`` does, each with what one of its attributes says.
 
     Args:
-        path: As for ``read_area``; of a zipped Shapefile no attribute is read.
+        path: As for ``read_area``.
         attribute: Its name. A polygon without it says "".
 
     Raises:
         InputError: As for ``read_area``.
     """
+    name, polygons, values, crs = _rings(path, attribute)
+    valid = _valid(name, polygons, crs)
+    return [(part, value) for part, value in zip(valid, values, strict=True) if not part.is_empty], crs
+
+
+def read_said(path: str | Path) -> dict[str, list[str]]:
+    """Return what each polygon of a zipped Shapefile says, by attribute; nothing of a file of another kind.
+
+    Raises:
+        InputError: As for ``read_area``.
+    """
+    full, size, head = inspect(path)
+    return read_shapefile(full, size)[1] if head.startswith(ZIP_MAGIC) else {}
+
+
+def count_repaired(path: str | Path) -> int:
+    """Return how many polygons touch or cross themselves, which ``read_attributed`` repairs.
+
+    Raises:
+        InputError: As for ``read_area``.
+    """
+    name, polygons, _, crs = _rings(path, "")
+    if polygons:
+        check_rings(name, polygons, crs)
+    return sum(not Polygon(rings[0], rings[1:]).is_valid for rings in polygons)
+
+
+def _rings(path: str | Path, attribute: str) -> tuple[str, list[list[NDArray[np.float64]]], list[str], CRS]:
+    """Return the file's name, the rings of each polygon, (vertices, 2), what each says, and the CRS."""
     full, size, head = inspect(path)
     name, suffix = full.name, Path(path).suffix.lower()
     if suffix in {".geojson", ".json"} and head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
@@ -75,14 +104,13 @@ def read_attributed(path: str | Path, attribute: str = "") -> tuple[list[tuple[P
     elif suffix == ".gpkg" and head.startswith(SQLITE_MAGIC):
         polygons, values, crs = read_geopackage(full, size, attribute)
     elif suffix == ".zip" and head.startswith(ZIP_MAGIC):
-        polygons, crs = read_shapefile(full, size)
-        values = [""] * len(polygons)
+        polygons, said, crs = read_shapefile(full, size)
+        values = said.get(attribute, [""] * len(polygons))
     else:
         raise InputError(name, got=looks_like(head), expected=_EXPECTED,
                          remedy="Export the layer as GeoJSON or as a GeoPackage.")
     values = [value for value, rings in zip(values, polygons, strict=True) if rings]
-    valid = _valid(name, [rings for rings in polygons if rings], crs)
-    return [(part, value) for part, value in zip(valid, values, strict=True) if not part.is_empty], crs
+    return name, [rings for rings in polygons if rings], values, crs
 
 
 def _valid(name: str, polygons: list[list[NDArray[np.float64]]], crs: CRS) -> list[Polygon | MultiPolygon]:

@@ -17,11 +17,13 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from core.errors import InputError
+from core.ingest.dbf import read_dbf
 
 MAX_BYTES = 128 * 2**20
 MAX_MEMBERS = 64
 MAX_MEMBER_BYTES = 256 * 2**20
 MAX_PRJ_BYTES = 64 * 2**10
+MAX_CPG_BYTES = 64
 MAX_RINGS = 200_000
 """Each may be a hole of any other, so they are compared."""
 
@@ -31,15 +33,16 @@ _NULL, _POLYGONS = 0, {5, 15, 25}
 Ring = NDArray[np.float64]
 
 
-def read_shapefile(path: Path, size: int) -> tuple[list[list[Ring]], CRS]:
-    """Read every polygon of the one Shapefile in an archive.
+def read_shapefile(path: Path, size: int) -> tuple[list[list[Ring]], dict[str, list[str]], CRS]:
+    """Read every polygon of the one Shapefile in an archive, and what its row says.
 
     Args:
         path: The archive.
         size: Its size in bytes.
 
     Returns:
-        One list of rings a polygon, the outer ring first, each (vertices, 2) float64 in x, y order; and their CRS.
+        One list of rings a polygon, the outer ring first, each (vertices, 2) float64 in x, y order; of each attribute
+        a text for each polygon, none where there is no .dbf; and their CRS.
 
     Raises:
         InputError: The archive is too large, damaged, encrypted or unpacks too far; it holds no Shapefile or several,
@@ -56,13 +59,21 @@ def read_shapefile(path: Path, size: int) -> tuple[list[list[Ring]], CRS]:
             if len(shapes) != 1:
                 raise _refuse(name, f"{len(shapes) or 'no'} .shp files", "one Shapefile")
             stem = shapes[0].filename[:-4]
-            projections = [each for each in archive.infolist()
-                           if _is(each.filename, ".prj") and each.filename[:-4] == stem]
-            if not projections:
+            beside = {suffix: each for suffix in (".prj", ".dbf", ".cpg") for each in archive.infolist()
+                      if _is(each.filename, suffix) and each.filename[:-4] == stem}
+            if ".prj" not in beside:
                 raise _refuse(name, "a Shapefile without its .prj", "one with a CRS",
                               "Add the .prj file to the archive, or export the layer as a GeoPackage.")
-            crs = _crs(name, _member(name, archive, projections[0], MAX_PRJ_BYTES))
-            return _polygons(name, _member(name, archive, shapes[0], MAX_MEMBER_BYTES)), crs
+            crs = _crs(name, _member(name, archive, beside[".prj"], MAX_PRJ_BYTES))
+            polygons, rows = _polygons(name, _member(name, archive, shapes[0], MAX_MEMBER_BYTES))
+            table: dict[str, list[str]] = {}
+            if ".dbf" in beside:
+                code = _member(name, archive, beside[".cpg"], MAX_CPG_BYTES).decode("ascii", "replace").strip() if (
+                    ".cpg" in beside) else "utf-8"
+                table = read_dbf(_member(name, archive, beside[".dbf"], MAX_MEMBER_BYTES), code)
+            if any(rows and len(column) <= rows[-1] for column in table.values()):
+                raise _refuse(name, "a .dbf with fewer rows than the .shp", "one row for each shape")
+            return polygons, {key: [column[row] for row in rows] for key, column in table.items()}, crs
     except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise _refuse(name, "a damaged or encrypted archive", "a whole zipped Shapefile") from error
 
@@ -81,12 +92,16 @@ def _member(name: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: in
     return data
 
 
-def _polygons(name: str, data: bytes) -> list[list[Ring]]:
-    """Return the polygons of a .shp: a header of 100 bytes, then records of a length, a kind, a box, parts, points."""
+def _polygons(name: str, data: bytes) -> tuple[list[list[Ring]], list[int]]:
+    """Return the polygons of a .shp, and the number of the record, from 0, that each comes from.
+
+    A header of 100 bytes is followed by records: a length, a kind, a box, parts, points.
+    """
     if len(data) < 100 or struct.unpack_from(">i", data)[0] != 9994:
         raise _refuse(name, "a .shp that is not one", "a whole Shapefile")
     polygons: list[list[Ring]] = []
-    at, rings = 100, 0
+    numbers: list[int] = []
+    at, rings, number = 100, 0, 0
     while at < len(data):
         (words,) = struct.unpack_from(">i", data, at + 4)
         (kind,) = struct.unpack_from("<i", data, at + 8)
@@ -98,8 +113,9 @@ def _polygons(name: str, data: bytes) -> list[list[Ring]]:
             if rings > MAX_RINGS:
                 raise _refuse(name, "too many rings", f"at most {MAX_RINGS:,}")
             polygons += _with_holes(found)
-        at += 8 + 2 * words
-    return polygons
+            numbers += [number] * (len(polygons) - len(numbers))
+        at, number = at + 8 + 2 * words, number + 1
+    return polygons, numbers
 
 
 def _rings(record: bytes) -> list[Ring]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from rasterio.io import DatasetReader
 
 from core.errors import InputError
 from core.export import LAYER
-from core.ingest import open_geotiff, read_attributed, read_features
+from core.ingest import count_repaired, open_geotiff, read_attributed, read_features, read_said
 from core.ingest.attributes import as_text
 from core.raster import grid_of
 from core.review import POSITIVE
@@ -62,12 +62,14 @@ class LabelFile:
         kind: Polygons, or a raster.
         values: Polygons or pixels of each value, by attribute; of a raster, or where all polygons are alike, under "".
         names: What a raster's tag ``classes`` calls its values.
+        repaired: Polygons that touched or crossed themselves.
     """
 
     path: Path
     kind: Literal["polygons", "raster"]
     values: Mapping[str, Mapping[str, int]]
     names: Mapping[str, str] = field(default_factory=dict)
+    repaired: int = 0
 
 
 def from_reviews(detections: geopandas.GeoDataFrame) -> Labels:
@@ -97,16 +99,17 @@ def look_at(path: Path) -> LabelFile:
             return LabelFile(path, "raster", {"": _pixels(dataset)}, _names(dataset.tags().get("classes", "")))
     count = len(read_attributed(path)[0])
     if suffix == ".gpkg":
-        columns: Mapping[str, list[Any]] = read_features(path, LAYER).columns
+        columns: Mapping[str, Sequence[Any]] = read_features(path, LAYER).columns
     elif suffix in (".geojson", ".json"):
         features = json.loads(path.read_bytes()).get("features") or []
         rows = [each.get("properties") or {} for each in features if isinstance(each, dict)]
         columns = {name: [row.get(name) for row in rows] for name in dict.fromkeys(key for row in rows for key in row)}
     else:
-        columns = {}
+        columns = read_said(path)
     counted = {name: Counter(as_text(value) for value in values) for name, values in columns.items()}
     return LabelFile(path, "polygons", {"": {"": count}} | {
-        name: dict(found.most_common()) for name, found in counted.items() if len(found) <= MOST_VALUES})
+        name: dict(found.most_common()) for name, found in counted.items() if len(found) <= MOST_VALUES},
+        repaired=count_repaired(path))
 
 
 def from_file(file: LabelFile, attribute: str, classes: Mapping[str, str]) -> Labels:

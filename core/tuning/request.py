@@ -194,7 +194,13 @@ def _notes(request: Request, slides: geopandas.GeoDataFrame, here: geopandas.Geo
     if len(slides) > len(here):
         found.append(Finding("warn", f"{len(slides) - len(here)} landslides lie beside the image and are left out."))
     others = frame[frame["class"] != "landslide"]
-    hits = shapely.STRtree(here.geometry.to_numpy()).query(others.geometry.to_numpy(), predicate="intersects")
+    tree = shapely.STRtree(here.geometry.to_numpy())
+    first, second = tree.query(here.geometry.to_numpy(), predicate="intersects")
+    pairs = shapely.intersection(here.geometry.to_numpy()[first], here.geometry.to_numpy()[second])
+    if doubled := len(set(first[(first < second) & (shapely.area(pairs) > 0)].tolist())):
+        found.append(Finding("warn", f"{doubled} landslides overlap another one: what two outlines cover counts once, "
+                                     "and they are fewer than they seem."))
+    hits = tree.query(others.geometry.to_numpy(), predicate="intersects")
     if len(hits[0]):
         found.append(Finding("warn", f"{len(set(hits[0].tolist()))} labels of another class overlap landslides: there "
                                      "the later one in the file counts."))

@@ -10,7 +10,7 @@ import pytest
 from shapely.geometry import MultiPolygon, Polygon, box
 
 from core.errors import InputError
-from core.ingest import read_area, read_polygons, shapefile
+from core.ingest import read_area, read_attributed, read_polygons, read_said, shapefile
 
 
 @pytest.fixture
@@ -19,7 +19,8 @@ def shapes(tmp_path):
     ring = Polygon([(0, 0), (0, 100), (100, 100), (100, 0)], [[(20, 20), (40, 20), (40, 40), (20, 40)]])
     polygons = [ring, MultiPolygon([box(200, 0, 250, 50), box(300, 0, 350, 50)])]
     moved = gpd.GeoSeries(polygons, crs="EPSG:32648").translate(388_000, 3_675_000)
-    gpd.GeoDataFrame({"name": ["a", "b"]}, geometry=moved).to_file(tmp_path / "slides.shp")
+    said = {"name": ["a", "Höhe"], "grade": [3, 40], "share": [0.25, None]}
+    gpd.GeoDataFrame(said, geometry=moved).to_file(tmp_path / "slides.shp")
     parts = {path.suffix: path.read_bytes() for path in tmp_path.glob("slides.*")}
 
     def pack(name="slides.zip", *, without=(), more=(), **changed):
@@ -48,6 +49,21 @@ def test_polygons_holes_and_parts_are_those_of_the_other_program(shapes):
     assert [polygon.area for polygon in polygons] == [100 * 100 - 20 * 20, 2500, 2500]
     assert polygons[0].bounds == (388_000, 3_675_000, 388_100, 3_675_100)
     assert read_area(shapes())[0].area == 100 * 100 - 400 + 5000
+
+
+def test_attributes_are_those_of_the_other_program_and_follow_each_part(shapes):
+    assert read_said(shapes()) == {"name": ["a", "Höhe", "Höhe"], "grade": ["3", "40", "40"], "share": ["0.25", "", ""]}
+    assert [value for _, value in read_attributed(shapes(), "grade")[0]] == ["3", "40", "40"]
+    assert [value for _, value in read_attributed(shapes(without=[".dbf"]), "grade")[0]] == ["", "", ""]
+    old = shapes(without=[".cpg"], dbf=shapes.parts[".dbf"].replace("Höhe ".encode(), "Höhe  ".encode("latin-1")))
+    assert read_said(old)["name"][1] == "Höhe", "written by older software, in Latin-1"
+
+
+def test_a_damaged_table_is_refused(shapes):
+    table = shapes.parts[".dbf"]
+    assert "damaged" in refusal(shapes(dbf=table[:-60]))
+    assert "fewer rows" in refusal(shapes(dbf=table[:4] + struct.pack("<I", 1) + table[8:]))
+    assert "damaged" in refusal(shapes(dbf=b"x"))
 
 
 def test_what_is_missing_or_too_much_is_said(shapes):
@@ -89,13 +105,13 @@ def test_a_nested_or_encrypted_archive_and_other_geometry_are_refused(shapes, tm
 
 def test_no_change_of_a_byte_ends_in_anything_but_polygons_or_a_refusal(shapes):
     random = np.random.default_rng(4)
-    original = shapes.parts[".shp"]
-    for _ in range(300):
-        changed = bytearray(original)
+    for turn in range(400):
+        kind = "dbf" if turn % 4 == 0 else "shp"
+        changed = bytearray(shapes.parts[f".{kind}"])
         for at in random.integers(0, len(changed), 3):
             changed[at] = random.integers(0, 256)
         try:
-            polygons, _ = read_polygons(shapes(shp=bytes(changed[:random.integers(90, len(changed) + 1)])))
+            polygons, _ = read_polygons(shapes(**{kind: bytes(changed[:random.integers(90, len(changed) + 1)])}))
             assert all(polygon.is_valid for polygon in polygons)
         except InputError:
             continue

@@ -105,16 +105,21 @@ def test_files_of_polygons_say_their_attributes_and_values(tmp_path, suffix):
         (frame.to_crs(4326) if suffix == ".geojson" else frame).to_file(path)
     file = look_at(path)
     assert file.kind == "polygons" and file.values[""] == {"": 4}
-    if suffix == ".zip":
-        assert list(file.values) == [""]
-        assert from_file(file, "", {"": "landslide"}).counts == {"landslide": 4}
-        return
+    assert file.repaired == 0 and from_file(file, "", {"": "landslide"}).counts == {"landslide": 4}
     assert file.values["state"] == {"yes": 2, "no": 1, "": 1} and set(file.values["size"]) == set("1234")
     labels = from_file(file, "state", {"yes": "landslide", "no": "other", "": ""})
     assert labels.counts == {"landslide": 2, "other": 1} and labels.frame.crs == 4326
     assert labels.ignored.area and labels.known is None
     with pytest.raises(InputError, match="no value with a class"):
         from_file(file, "state", {"yes": ""})
+
+
+def test_outlines_that_cross_themselves_are_counted_and_used(tmp_path):
+    path = tmp_path / "labels.geojson"
+    bow = shapely.Polygon([(X, Y), (X + 20, Y - 20), (X + 20, Y), (X, Y - 20)])
+    geopandas.GeoDataFrame(geometry=degrees(bow, place(60, 0)), crs=4326).to_file(path)
+    file = look_at(path)
+    assert file.repaired == 1 and from_file(file, "", {"": "landslide"}).counts == {"landslide": 2}
 
 
 def test_a_class_raster_is_landslides_and_known_ground(make_raster):
@@ -160,6 +165,8 @@ def test_what_a_look_finds_is_said_in_words(project, squares):
     double = squares.frame.copy()
     double.loc[12, "geometry"] = double.geometry[0]
     assert "overlap" in levels(project, Labels(double, shapely.Polygon(), None, "x"), **halves)[1][1]
+    double.loc[12, "class"] = "landslide"
+    assert levels(project, Labels(double, shapely.Polygon(), None, "x"), **halves)[1][1].startswith("1 landslides over")
 
 
 @pytest.fixture
