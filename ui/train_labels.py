@@ -102,7 +102,12 @@ def _meant(file: LabelFile, card: ModelCard) -> Labels | None:
         html.note("Say which value is a landslide.")
         return None
     labels = _read(file.path, file.path.stat().st_mtime_ns, attribute, tuple(meant.items()))
-    html.note(", ".join(f"{count:,} {name}" for name, count in labels.counts.items()) + " outlines.")
+    said = [", ".join(f"{count:,} {name}" for name, count in labels.counts.items()) + " outlines."]
+    if file.repaired:
+        said.append(f"{file.repaired:,} touched or crossed themselves and were repaired.")
+    if more := len(file.values[attribute]) - len(values):
+        said.append(f"Values that are not shown, being rarer, count as unknown ground: {more:,}.")
+    html.note(" ".join(said))
     return labels
 
 

@@ -13,6 +13,7 @@ from core.tuning import MODES, Finding, Labels, Request, check
 from core.vectors import area_m2
 from ui import html, state
 from ui.layers import map_layers, shapes
+from ui.map.area_tools import upload_area
 from ui.map.component import area_from_map, draw_map
 from ui.models import models
 from ui.outlines import size
@@ -81,6 +82,9 @@ def _areas(project: Project) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         html.note(" · ".join(f"{title}: {size(area_m2(known[key])) if key in known else _without(key)}"
                              for key, title in AREAS.items()))
+        with st.popover("", icon=":material/upload:", type="tertiary", key="train-upload",
+                        help=f"The {AREAS[name].lower()} from a file: GeoJSON, GeoPackage or zipped Shapefile"):
+            upload_area(project, lambda area: set_area(project, name, area), f"train-{name}")
         if name in known and st.button("", icon=":material/close:", help=f"Remove the {AREAS[name].lower()}",
                                        key="train-clear", type="tertiary"):
             set_area(project, name, None)

@@ -8,10 +8,12 @@ import shutil
 import numpy as np
 import pytest
 from shapely.geometry import box, mapping
+from shapely.geometry import shape as shape_of
 
 from core.files import write_json
 from core.jobs import Job, State
 from core.project import add_layer
+from core.raster import grid_of, open_raster
 from core.registry import list_models
 from core.tuning import request, tunings
 from tests.conftest import write_raster
@@ -85,6 +87,28 @@ def test_a_class_raster_is_given_a_meaning_and_started(ready, visit, words, monk
     assert app.query_params["job"] in ("job-1", ["job-1"])
     (tuning,) = tunings(ready)
     assert tuning.about["counts"] == {"landslide": 8}
+
+
+def test_an_area_and_labels_come_from_files(ready, visit, words):
+    app = visit("train", project="valley")
+    app.selectbox(key="train-labels").select("A file ...").run()
+    bow = {"type": "Polygon", "coordinates": [[[103.797, 33.2], [103.798, 33.199], [103.798, 33.2], [103.797, 33.199],
+                                               [103.797, 33.2]]]}
+    rows = [{"type": "Feature", "properties": {"state": f"s{at}"}, "geometry": bow} for at in range(13)]
+    labels = json.dumps({"type": "FeatureCollection", "features": rows}).encode()
+    app.file_uploader(key="train-file-valley").set_value(("mine.geojson", labels, "application/json")).run()
+    assert "13 landslide outlines. 13 touched or crossed themselves and were repaired." in words(app)
+    app.selectbox(key="train-attribute-labels.geojson").select("state").run()
+    app.selectbox(key="train-value-labels.geojson-state-s0").select("landslide").run()
+    assert "count as unknown ground: 1." in words(app)
+    with open_raster(ready.path(ready.of("image")[0])) as dataset:
+        place = box(*grid_of(dataset).bounds_lonlat)
+    for name, shape, said in (("far", box(0, 0, 1, 1), "outside the image"), ("here", place, "Training area: ")):
+        app.file_uploader(key="train-area-file-valley-0").set_value(
+            (f"{name}.geojson", json.dumps(mapping(shape)).encode(), "application/json")).run()
+        app.button(key="use-file-train-area").click().run()
+        assert not app.exception and said in words(app)
+    assert shape_of(areas(ready)["area"]).hausdorff_distance(place) < 1e-8
 
 
 def test_what_stops_is_said_and_nothing_starts(ready, visit, words):

@@ -20,6 +20,7 @@ from ui.words import say
 
 DEGREES = "EPSG:4326"
 _SIDES = ("West", "South", "East", "North")
+_TURN = "area-turn"
 
 
 def area_tools(project: Project) -> Mapping[str, Any] | None:
@@ -33,7 +34,7 @@ def area_tools(project: Project) -> Mapping[str, Any] | None:
         with st.popover("Type", width="stretch", help="Give the area by its four sides"):
             _type(project, area)
         with st.popover("Upload", width="stretch", help="GeoJSON, GeoPackage or zipped Shapefile"):
-            _upload(project)
+            upload_area(project, lambda area: _take(project, area))
         if area is not None:
             if st.button("", icon=":material/center_focus_strong:", help="Go to the area on the map", key="area-show"):
                 state.select(state.get(state.SELECTED), shapely.geometry.shape(area).bounds)
@@ -57,35 +58,45 @@ def _type(project: Project, area: Mapping[str, Any] | None) -> None:
                                               key=f"side-{project.id}-{chosen}-{side}-{start[at]:.6f}")
                   for at, side in enumerate(_SIDES)]
         if st.form_submit_button("Use this area", type="primary", width="stretch"):
-            _use(project, lambda: area_from_bounds(values, chosen), bounds[DEGREES])
+            _use(lambda: area_from_bounds(values, chosen), bounds[DEGREES], lambda area: _take(project, area))
 
 
-def _upload(project: Project) -> None:
-    """Take polygons from a file."""
+def upload_area(project: Project, take: Callable[[Mapping[str, Any]], None], name: str = "area") -> None:
+    """Ask for polygons in a file; what is wrong with them is said in place.
+
+    Args:
+        project: Whose image they have to lie on.
+        take: Called with the area, a GeoJSON geometry in degrees; then the page is drawn again.
+        name: Of the area, for the widgets' keys.
+    """
     given = st.file_uploader("Polygons", ["geojson", "json", "gpkg", "zip"], max_upload_size=50,
-                             key=f"area-file-{project.id}-{st.session_state.get('area-turn', 0)}",
+                             key=f"{name}-file-{project.id}-{st.session_state.get(_TURN, 0)}",
                              help="Polygons that overlap are merged. Any coordinate system that the file names.")
-    if given and st.button("Use this area", type="primary", width="stretch", key="use-file"):
+    if given and st.button("Use this area", type="primary", width="stretch", key=f"use-file-{name}"):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / Path(given.name).name
             file.write_bytes(given.getbuffer())
-            _use(project, lambda: area_from_file(file), _image(project)[0][DEGREES])
+            _use(lambda: area_from_file(file), _image(project)[0][DEGREES], take)
 
 
-def _use(project: Project, make: Callable[[], Mapping[str, Any]], image: tuple[float, float, float, float]) -> None:
-    """Make an area and go there; what is wrong with it is said in place."""
+def _take(project: Project, area: Mapping[str, Any]) -> None:
+    state.set_area(project, area)
+    state.select(state.get(state.SELECTED), shapely.geometry.shape(area).bounds)
+
+
+def _use(make: Callable[[], Mapping[str, Any]], image: tuple[float, float, float, float],
+         take: Callable[[Mapping[str, Any]], None]) -> None:
+    """Make an area and hand it on; what is wrong with it is said in place."""
     try:
         area = make()
     except ScarpError as error:
         say(error)
         return
-    place = shapely.geometry.shape(area)
-    if not place.intersects(shapely.box(*image)):
+    if not shapely.geometry.shape(area).intersects(shapely.box(*image)):
         st.error("This area lies outside the image.", icon=":material/error:")
         return
-    state.set_area(project, area)
-    state.select(state.get(state.SELECTED), place.bounds)
-    st.session_state["area-turn"] = st.session_state.get("area-turn", 0) + 1
+    take(area)
+    st.session_state[_TURN] = st.session_state.get(_TURN, 0) + 1
     st.rerun()
 
 
