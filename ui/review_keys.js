@@ -12,20 +12,29 @@ const PATIENCE_MS = 4000;
 //   busy: since when the last key is at work; before: what was shown when it was pressed
 //   stays: whether that key leaves the same detection shown
 //   waiting: a key that came meanwhile; only the last of them counts
-//   tool: whether a tool of the map is asked for; the map itself learns that a little later
-const keys = (window.scarpReview ??= { busy: 0, before: '', stays: false, waiting: null, tool: false, listener: null });
+//   tool: which tool is asked for, a number of its own, 0 for none; the map itself learns that a little later
+//   shape: what was shown when it was asked for
+const keys = (window.scarpReview ??= { busy: 0, before: '', stays: false, waiting: null, tool: 0, shape: '', listener: null });
 
 const shown = () => {
   const chips = document.querySelector('.review-chips');
   return chips ? `${chips.dataset.detection} ${chips.dataset.version}` : '';
 };
 
-const begin = (stays = false) => Object.assign(keys, { busy: Date.now(), before: shown(), stays });
+const begin = (stays = false, before = shown()) => Object.assign(keys, { busy: Date.now(), before, stays });
+
+const atWork = () => document.querySelector('.sm-root[data-busy]')?.dataset.busy;
+
+// The map has finished a shape, by whatever key, click or touch: that is on its way, and then shows another version.
+function onTool() {
+  const now = atWork();
+  if (keys.tool && (!now || now === 'saving')) begin(false, keys.shape);
+}
 
 function press(key) {
   if (keys.busy && Date.now() - keys.busy < PATIENCE_MS) {
-    const step = CLICK[key] === 'next' || CLICK[key] === 'previous';
-    if (step || keys.stays || shown() !== keys.before) keys.waiting = key; // never a verdict on what is not seen yet
+    const mayWait = ['next', 'previous', 'undo'].includes(CLICK[key]) || keys.stays || shown() !== keys.before;
+    if (mayWait) keys.waiting = key; // never a verdict on what is not seen yet
     return;
   }
   const target = key in CERTAINTY ? document.querySelectorAll('.st-key-review-certainty button')[CERTAINTY[key]]
@@ -45,15 +54,13 @@ function onKey(event) {
     return;
   }
   if (document.querySelector('[role=dialog]:not(.sm-help)')) return;
-  const tool = keys.tool && document.querySelector('.sm-root[data-busy]')?.dataset.busy;
-  if (tool === 'saving') { // its shape is on its way, and then shows another detection
-    if (!keys.busy) begin();
-  } else if (tool) {
+  const tool = keys.tool && atWork();
+  if (tool && tool !== 'saving') {
     const done = document.querySelector('.sm-hint .is-main:not([hidden])');
     if (key === 'Escape' || keys.busy) press(key);
     else if (key === 'Enter' && done) {
-      begin();
       done.click();
+      event.preventDefault(); // or the button that began the tool, which may have the focus, begins it again
     }
     return;
   }
@@ -73,7 +80,7 @@ function onKey(event) {
 
 export default function ({ data, setStateValue }) {
   keys.busy = 0;
-  keys.tool = data.tool;
+  if (data.tool !== keys.tool) Object.assign(keys, { tool: data.tool, shape: shown() });
   const field = document.activeElement; // a list that was chosen from would take the next key as a search
   if (field?.matches('[role=combobox]:not([aria-expanded=true])')) field.blur();
   if (keys.waiting) {
@@ -85,5 +92,7 @@ export default function ({ data, setStateValue }) {
     if (data.name) localStorage.setItem(NAME, data.name);
     else if (localStorage.getItem(NAME)) setStateValue('name', localStorage.getItem(NAME));
   } catch { /* storage is forbidden: the name is asked for again */ }
-  if (!keys.listener) window.addEventListener('keydown', (keys.listener = onKey), true);
+  if (keys.listener) return;
+  window.addEventListener('keydown', (keys.listener = onKey), true);
+  new MutationObserver(onTool).observe(document.body, { subtree: true, attributeFilter: ['data-busy'] });
 }

@@ -28,7 +28,7 @@ def review_keys() -> None:
     with st.container(key="review-keys-box"):
         _component()(key=_NAME, on_name_change=on_name,
                      data={"turn": time.time_ns(), "name": st.session_state.get(WHO, ""),
-                           "tool": bool(st.session_state.get(TASK))})
+                           "tool": (st.session_state.get(TASK) or {}).get("turn", 0)})
 
 
 KEYS = {"A": "Accept", "R": "Reject", "T": "Next reason to reject", "E": "Edit the shape", "S": "Split", "M": "Merge",
