@@ -16,7 +16,7 @@ from core.request import source
 from core.review import Conflict, Edit, Ledger, accept, change, draw, merge, reject, reshape, split
 from core.review import shape as shapes
 from core.scene import SceneSettings
-from ui.map.component import drawn_on_map
+from ui.map.component import drawn_on_map, ended_on_map
 from ui.review_state import AT, REASON, SAID, TASK, WHO, Review, go, review, start
 
 NEAR = 2
@@ -82,6 +82,11 @@ def begin_edit(row: pd.Series) -> None:
     start("edit", shapely.geometry.mapping(edited), detection=row["id"], version=int(row["version"]), holes=holes)
 
 
+def begin_redraw(row: pd.Series) -> None:
+    """Ask the map for another outline of a landslide."""
+    start("polygon", detection=row["id"], version=int(row["version"]))
+
+
 def begin_split(row: pd.Series) -> None:
     """Ask the map for a line across the outline."""
     start("linestring", detection=row["id"], version=int(row["version"]))
@@ -137,17 +142,19 @@ def split_as(look: Review, row: pd.Series, parts: Sequence[shapely.Geometry]) ->
 def take_drawn(look: Review) -> None:
     """Take what the map's task led to."""
     task = st.session_state.get(TASK)
-    drawn = drawn_on_map(task["turn"]) if task else None
-    st.session_state.pop(TASK, None)
-    if drawn is None:
+    if not task or not ended_on_map(task["turn"]):  # begun in the middle of another one, which the map gives up
+        return
+    st.session_state.pop(TASK)
+    if (drawn := drawn_on_map(task["turn"])) is None:
         return
     try:
         if task["mode"] == "linestring":
             split_as(look, look.frame.loc[task["detection"]], shapes.cut(look.frame.geometry[task["detection"]], drawn))
             return
         whole = shapes.outline(drawn)
-        if task["mode"] == "edit":
-            whole = shapes.join([whole.difference(task["holes"])])
+        if "detection" in task:
+            if "holes" in task:
+                whole = shapes.join([whole.difference(task["holes"])])
             save(look, lambda: reshape(task["detection"], task["version"], whole, _measure(look, whole)))
         else:
             made = draw(whole, _measure(look, whole), look.run.id)

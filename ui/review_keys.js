@@ -1,6 +1,6 @@
 // One key for each action of the review, and the reviewer's name, which this browser keeps.
 const CLICK = {
-  a: 'accept', r: 'reject', e: 'edit', s: 'split', m: 'merge', d: 'draw', u: 'undo', t: 'reason', o: 'outline',
+  a: 'accept', r: 'reject', e: 'edit', s: 'split', m: 'merge', d: 'draw', w: 'redraw', u: 'undo', t: 'reason', o: 'outline',
   j: 'next', ArrowRight: 'next', ArrowDown: 'next', k: 'previous', ArrowLeft: 'previous', ArrowUp: 'previous', Escape: 'leave',
 };
 const FOCUS = { n: '.st-key-review-note textarea', c: '.st-key-review-type input' };
@@ -57,7 +57,7 @@ function onKey(event) {
   const tool = keys.tool && atWork();
   if (tool && tool !== 'saving') {
     const done = document.querySelector('.sm-hint .is-main:not([hidden])');
-    if (key === 'Escape' || keys.busy) press(key);
+    if (key === 'Escape' || CLICK[key] === 'redraw' || keys.busy) press(key);
     else if (key === 'Enter' && done) {
       done.click();
       event.preventDefault(); // or the button that began the tool, which may have the focus, begins it again

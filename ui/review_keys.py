@@ -31,7 +31,8 @@ def review_keys() -> None:
                            "tool": (st.session_state.get(TASK) or {}).get("turn", 0)})
 
 
-KEYS = {"A": "Accept", "R": "Reject", "T": "Next reason to reject", "E": "Edit the shape", "S": "Split", "M": "Merge",
-        "D": "Draw a missed one", "C": "Type", "1 2 3": "Certain, probable, possible", "N": "Note", "U": "Undo",
-        "J → ↓": "Next", "K ← ↑": "Previous", "O": "Outline on and off", "Esc": "Leave a field, give up a tool"}
+KEYS = {"A": "Accept", "R": "Reject", "T": "Next reason to reject", "E": "Edit the shape", "E W": "Draw it anew",
+        "S": "Split", "M": "Merge", "D": "Draw a missed one", "C": "Type", "1 2 3": "Certain, probable, possible",
+        "N": "Note", "U": "Undo", "J → ↓": "Next", "K ← ↑": "Previous", "O": "Outline on and off",
+        "Esc": "Leave a field, give up a tool"}
 """What the keys do, for people."""

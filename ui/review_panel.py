@@ -19,12 +19,13 @@ from ui.review_chips import AHEAD, show_chips
 from ui.review_conflicts import conflict_box
 from ui.review_keys import review_keys
 from ui.review_photos import photos
-from ui.review_state import ORDER, REASON, SAID, SHOW, SHOWS, TASK, WHO, Review, go, name_of, orders
+from ui.review_state import AT, ORDER, REASON, SAID, SHOW, SHOWS, TASK, WHO, Review, go, name_of, orders
 
 STATUS = {"unreviewed": "Not reviewed", "accepted": "Accepted", "rejected": "Rejected", "edited": "Accepted, reshaped",
           "drawn": "Drawn by hand"}
 _MODES = {"edit": "Drag the corners on the map, then press Done.", "polygon": "Click the corners on the map.",
           "linestring": "Draw a line right across the outline, on the map."}
+_AGAIN = "Click the corners of its new outline on the map."
 
 
 def review_panel(look: Review) -> None:
@@ -34,6 +35,8 @@ def review_panel(look: Review) -> None:
     if row is None:
         _nothing(look)
         return
+    if st.session_state.get(AT) != look.at:  # the first one that is looked at here
+        go(look, look.at)
     _head(look, row)
     ahead = [look.frame.loc[name] for name in _next_ones(look)]
     parts = show_chips(look.project, look.run, row, ahead)
@@ -44,7 +47,7 @@ def review_panel(look: Review) -> None:
     if not st.session_state.get(WHO):
         _ask_name()
         return
-    _task(look)
+    _task(look, row)
     _buttons(look, row, parts)
     _said()
     review_keys()  # from here on a key acts on what is shown
@@ -82,7 +85,7 @@ def _nothing(look: Review) -> None:
         html.empty("All reviewed", "Every detection here has been looked at. Draw what was missed, or look at "
                                    "the progress and at what reviewers agree on.")
     if st.session_state.get(WHO):
-        _task(look)
+        _task(look, None)
         with st.container(horizontal=True, gap="small"):
             _button("Draw a missed one", "draw", ":material/draw:", acts.begin_draw)
             _button("Undo", "undo", ":material/undo:", partial(acts.undo, look))
@@ -135,7 +138,7 @@ def _ask_name() -> None:
             st.rerun()
 
 
-def _task(look: Review) -> None:
+def _task(look: Review, row: pd.Series | None) -> None:
     """Say what the map, or the user, is to do now."""
     if not (task := st.session_state.get(TASK)):
         return
@@ -149,7 +152,9 @@ def _task(look: Review) -> None:
                 _button("Leave it", "leave", None, acts.leave, type="tertiary")
         else:
             with st.container(horizontal=True, vertical_alignment="center"):
-                html.note(_MODES[task["mode"]])
+                html.note(_AGAIN if task["mode"] == "polygon" and "detection" in task else _MODES[task["mode"]])
+                if task["mode"] == "edit" and row is not None:
+                    _button("Redraw", "redraw", None, partial(acts.begin_redraw, row), help="Draw it anew (W)")
                 _button("Leave it", "leave", None, acts.leave, type="tertiary")
 
 

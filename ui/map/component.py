@@ -97,10 +97,15 @@ def area_from_map(name: str = NAME) -> dict[str, Any] | None:
     return st.session_state[name].get("area")
 
 
+def ended_on_map(turn: int, name: str = NAME) -> bool:
+    """Tell whether it is this task that was done or given up, and not one whose place it took."""
+    drawn = st.session_state[name].get("drawn")
+    return bool(drawn) and drawn["turn"] == turn
+
+
 def drawn_on_map(turn: int, name: str = NAME) -> dict[str, Any] | None:
     """Return the GeoJSON geometry that a task led to; None when it was given up, or was another one's."""
-    drawn = st.session_state[name].get("drawn")
-    return drawn["geometry"] if drawn and drawn["turn"] == turn else None
+    return st.session_state[name]["drawn"]["geometry"] if ended_on_map(turn, name) else None
 
 
 def picked_from_map(name: str = NAME) -> int | str | None:
