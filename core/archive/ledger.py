@@ -64,7 +64,8 @@ def take(lines: Iterable[bytes], project: Path) -> None:
         StorageError: The database cannot be written.
     """
     number, waiting = 0, _Waiting()
-    with open_store(project).writing() as connection:
+    store = open_store(project)
+    with store.writing() as connection:
         try:
             for number, line in enumerate(lines, start=1):
                 if number > MAX_ROWS:
@@ -79,6 +80,7 @@ def take(lines: Iterable[bytes], project: Path) -> None:
         if not number:
             raise refused("nothing")
         _check_whole(connection)
+        store.count_on(connection)
 
 
 class _Waiting:

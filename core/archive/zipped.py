@@ -25,6 +25,7 @@ from core.archive.files import admit
 from core.errors import InputError, ScarpError, StorageError
 from core.jobs import jobs
 from core.project import RUN_FILE, Project, change_project, free_folder, open_project
+from core.store import forget
 
 MAX_FILES = 20_000
 MAX_TEXT_BYTES = 64 * 2**20
@@ -169,6 +170,7 @@ def remove(project: Project) -> None:
     except OSError as error:
         raise StorageError(f"removing {project.name!r}", got=error.strerror or "an error",
                            expected="a folder that can be written", remedy="Check its permissions.") from error
+    forget(project.folder)
     shutil.rmtree(gone, ignore_errors=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +9,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, delete, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from core.errors import StorageError
-from core.store import sqlite
+from core.store import server, sqlite
 from core.store.lock import locked
 from core.store.migrations import HEAD
+from core.store.tables import metadata
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Store:
         Raises:
             StorageError: The database is damaged, busy or out of reach.
         """
-        with _errors_in_words(), self.engine.begin() as connection:
+        with _errors_in_words(self.engine), self.engine.begin() as connection:
+            server.begin(connection, writes=False)
             yield connection
 
     @contextmanager
@@ -44,13 +45,18 @@ class Store:
             StorageError: The database is damaged, busy or cannot be written.
         """
         engine = self.engine.execution_options(**{sqlite.WRITES: True})
-        with _errors_in_words(), engine.begin() as connection:
+        with _errors_in_words(self.engine), engine.begin() as connection:
+            server.begin(connection, writes=True)
             yield connection
+
+    def count_on(self, connection: Connection) -> None:
+        """Let numbers go on after the highest, when rows with numbers of their own were written."""
+        server.count_on(connection, metadata.sorted_tables)
 
 
 def exists(project: Path) -> bool:
     """Return whether a project may have a database; a look that makes none."""
-    return bool(os.environ.get("SCARP_STORE")) or (project / sqlite.FILE).is_file()
+    return server.url(project) is not None or (project / sqlite.FILE).is_file()
 
 
 def open_store(project: Path) -> Store:
@@ -73,18 +79,30 @@ def checkpoint(project: Path) -> None:
         StorageError: Another process is using the database.
     """
     if exists(project) and (engine := _engine(project)).dialect.name == "sqlite":
-        with _errors_in_words():
+        with _errors_in_words(engine):
             sqlite.fold_wal(engine)
 
 
+def forget(project: Path) -> None:
+    """Take a project out of a database that does not go with its folder, before the folder goes.
+
+    Raises:
+        StorageError: The database is out of reach.
+    """
+    if server.url(project):
+        with open_store(project).writing() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(delete(table))
+
+
 def _engine(project: Path) -> Engine:
-    return _engine_at(os.environ.get("SCARP_STORE", "").replace("{project}", project.name) or sqlite.url(project))
+    return _engine_at(server.url(project) or sqlite.url(project))
 
 
 @lru_cache(maxsize=64)
 def _engine_at(url: str | URL) -> Engine:
     """Return an engine; it holds no connection, but the statements that it has worked out before."""
-    engine = create_engine(url, poolclass=NullPool)
+    engine = server.connect(url) if isinstance(url, str) else create_engine(url, poolclass=NullPool)
     if engine.dialect.name == "sqlite":
         sqlite.prepare(engine)
     return engine
@@ -113,16 +131,17 @@ def _migrate(store: Store, revision: str | None) -> None:
         raise StorageError("project database", got=f"version {revision}, which is newer than this Scarp",
                            expected=f"version {HEAD} or older", remedy="Open the project with a newer Scarp.")
     if store.engine.dialect.name == "sqlite":
-        with _errors_in_words():
+        with _errors_in_words(store.engine):
             sqlite.use_wal(store.engine)
     with store.writing() as connection:
+        server.make_schema(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
 @contextmanager
-def _errors_in_words() -> Iterator[None]:
+def _errors_in_words(engine: Engine) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
-        raise sqlite.in_words(error) from error
+        raise (sqlite if engine.dialect.name == "sqlite" else server).in_words(error) from error

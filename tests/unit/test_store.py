@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, inspect, select, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
+from core.archive import remove
 from core.errors import StorageError
-from core.store import checkpoint, exists, jobs, locked, open_store
+from core.project import create
+from core.store import checkpoint, exists, jobs, locked, open_store, server
 from core.store.migrations import HEAD
 from core.store.tables import STATES, metadata
 
@@ -194,6 +197,56 @@ def test_another_database_can_be_named_by_its_url(tmp_path, monkeypatch):
     monkeypatch.setenv("SCARP_STORE", f"sqlite:///{tmp_path}/{{project}}.db")
     assert exists(project) and rows(project) == []
     assert (tmp_path / "valley.db").exists() and not list(project.iterdir())
+
+
+@pytest.mark.parametrize(("url", "said"), [
+    ("sqlite:////tmp/all.db", "an address without {project}"),
+    ("not an address of {project}", "what is no address"),
+    ("postgresql+nodriver://host/{project}", "what is no address"),
+])
+def test_an_address_that_will_not_do_is_told_without_what_it_says(tmp_path, monkeypatch, url, said):
+    monkeypatch.setenv("SCARP_STORE", url)
+    with pytest.raises(StorageError) as caught:
+        open_store(tmp_path)
+    assert said in str(caught.value) and url not in str(caught.value)
+
+
+def test_a_project_that_goes_leaves_nothing_in_a_database_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCARP_STORE", f"sqlite:///{tmp_path}/{{project}}.db")
+    project = create(tmp_path / "valley", "Valley")
+    with open_store(project.folder).writing() as connection:
+        connection.execute(insert(jobs).values(**ROW | {"state": "done"}))
+    remove(project)
+    create(tmp_path / "valley", "Valley")
+    assert rows(tmp_path / "valley") == []
+
+
+class Server:
+    """Stands for a connection to PostgreSQL: keeps what it is told."""
+
+    dialect = postgresql.dialect()
+
+    def __init__(self):
+        self.told = []
+
+    def execute(self, statement):
+        made = statement.compile(dialect=self.dialect)
+        self.told.append(f"{made} {[*made.params.values()]}")
+
+    def scalar(self, statement):
+        return self.told.append(str(statement)) or '"a b"'
+
+
+def test_postgresql_is_told_what_sqlite_does_by_itself():
+    told = Server()
+    server.begin(told, writes=False)
+    server.begin(told, writes=True)
+    server.make_schema(told)
+    server.count_on(told, metadata.sorted_tables)
+    assert "REPEATABLE READ" in told.told[0] and "advisory_xact_lock" in told.told[1]
+    assert told.told[3].startswith('CREATE SCHEMA IF NOT EXISTS "a b"')
+    counting = sorted(line.partition("['")[2].split("'")[0] for line in told.told[4:])
+    assert counting == ["accuracy_labels", "versions"]
 
 
 def test_a_folder_with_signs_in_its_name_is_no_trouble(tmp_path):
