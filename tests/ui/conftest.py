@@ -11,6 +11,10 @@ from core.tokens import signer
 from ui.nav import PAGES
 from ui.settings import ROOT
 
+PICTURES_IN_THREADS = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+"""For pages with pictures of detections: rasterio hides this warning of its own scratch rasters in a way that another
+thread undoes, and a warning is an error here."""
+
 
 @pytest.fixture(autouse=True)
 def root(tmp_path, monkeypatch):
