@@ -20,7 +20,7 @@ def on_pick() -> None:
     """Remember the outline that was clicked, and turn to its attributes."""
     state.select(picked_from_map())
     if state.get(state.SELECTED) is not None:
-        st.session_state[state.TAB] = "Landslides"
+        state.turn_to("Landslides")
 
 
 project = state.current_project()
@@ -34,14 +34,28 @@ def on_area() -> None:
     state.set_area(project, area_from_map())
 
 
+def panel() -> str:
+    """Choose the panel; the address keeps it, the first one unsaid."""
+    if (next_one := st.session_state.pop(state.NEXT_TAB, None)) in TABS:
+        state.turn_to(next_one if next_one != TABS[0] else None)
+    asked = st.query_params.get("panel")
+    st.session_state[state.TAB] = asked if asked in TABS else TABS[0]
+    return st.segmented_control("Panel", TABS, key=state.TAB, required=True, width="stretch",
+                                label_visibility="collapsed", on_change=on_panel)
+
+
+def on_panel() -> None:
+    """Keep the panel that was chosen."""
+    chosen = st.session_state[state.TAB]
+    state.turn_to(chosen if chosen != TABS[0] else None)
+
+
 keep_choices()
 job = settle(project, followed_job(project))
 run = state.current_run(project)
 shown = shown_outlines(run) if run else None
 with st.sidebar:
-    st.session_state[state.TAB] = st.session_state.pop(state.NEXT_TAB, None) or state.get(state.TAB, TABS[0])
-    tab = st.segmented_control("Panel", TABS, key=state.TAB, required=True, width="stretch",
-                               label_visibility="collapsed")
+    tab = panel()
     if tab == "Detect" and job:
         job_panel(project, job)
     elif tab == "Detect":

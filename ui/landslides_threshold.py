@@ -7,7 +7,7 @@ from core.redraw import Cut, keep
 from core.request import again
 from ui import html, state
 from ui.models import card_of
-from ui.outlines import Shown, cut_key, refine
+from ui.outlines import Shown, refine
 from ui.words import errors_in_words
 
 _STEP = 0.01
@@ -18,17 +18,16 @@ def threshold(project: Project, run: Run, shown: Shown, count: int | None) -> No
     if shown.own is None:
         return
     sliding, typing = f"threshold-{run.id}", f"smallest-{run.id}"
-    st.session_state.setdefault(sliding, shown.cut.threshold)
-    st.session_state.setdefault(typing, shown.cut.min_area_m2)
+    for key, value in ((sliding, shown.cut.threshold), (typing, shown.cut.min_area_m2)):
+        if st.session_state.get(key) != value:  # at first, and when the address was changed by back or forward
+            st.session_state[key] = value
 
     def on_change() -> None:
-        st.session_state[cut_key(run)] = Cut(st.session_state[sliding], st.session_state[typing])
-        state.select(None)
+        chosen = Cut(st.session_state[sliding], st.session_state[typing])
+        state.show_cut(run.id, None if chosen == shown.own else (chosen.threshold, chosen.min_area_m2))
 
     def back() -> None:
-        for name in (cut_key(run), sliding, typing):
-            st.session_state.pop(name, None)
-        state.select(None)
+        state.show_cut(run.id, None)
 
     left, right = st.columns([5, 3], gap="medium")
     left.slider("Threshold", 0.02, 0.98, step=_STEP, key=sliding, on_change=on_change,

@@ -50,7 +50,7 @@ ALL = PAGES | {PRESENT.name: PRESENT}
 
 
 def link(page: str, label: str = "", icon: str | None = None, *, width: str = "content", **changes: str) -> None:
-    """Show a link to a page; ``project``, ``run``, ``area`` and ``job`` change what it opens."""
+    """Show a link to a page; ``project``, ``run``, ``area``, ``job`` and ``panel`` change what it opens."""
     there = ALL[page]
     st.page_link(there.path, label=label or there.title, icon=icon or there.icon, width=width,
                  query_params=state.address(**changes))

@@ -12,6 +12,7 @@ from core.errors import InputError
 from core.project import Run
 from core.redraw import Cut, Draft, cut_of, draft
 from core.vectors import read_outlines
+from ui import state
 
 FORMATS = {
     "area_m2": ("Area", "{:,.0f} m²"),
@@ -61,16 +62,20 @@ class Shown:
 def shown_outlines(run: Run) -> Shown:
     """Return the outlines at the threshold that is chosen in the panel, else the detection's own."""
     own = _own(run)
-    cut = st.session_state.get(cut_key(run), own)
-    if own is None or cut == own:
+    cut = _asked() or own
+    if own is None or cut is None or cut == own:
         return Shown(run.folder / "landslides.gpkg", own, own)
     found = draft(run.folder, cut, quick=True)
     return Shown(found.path, own, cut, found.exact)
 
 
-def cut_key(run: Run) -> str:
-    """Return where the session keeps the threshold that is looked at."""
-    return f"cut-{run.id}"
+def _asked() -> Cut | None:
+    """Return the threshold that the address names, if it can be one."""
+    asked = state.current_cut()
+    try:
+        return Cut(*asked) if asked else None
+    except InputError:
+        return None
 
 
 def refine(run: Run, cut: Cut) -> Future[Draft]:

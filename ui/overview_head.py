@@ -98,7 +98,8 @@ def _next(project: Project, run: Run | None) -> None:
         elif run is None:
             nav.link("detect", "Detect landslides", ":material/radar:")
         else:
-            nav.link("detect", "Look at the landslides", ":material/map:", run=run.id)
+            nav.link("detect", "Look at the landslides", ":material/map:", run=run.id,
+                     panel="Landslides")
 
 
 @st.fragment(run_every=2.0)

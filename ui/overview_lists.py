@@ -23,7 +23,8 @@ def detections(project: Project) -> None:
         html.empty("No detection yet", "What a model finds in the image is listed here.")
     for run in runs[:_SHOWN]:
         with st.container(key=f"row-run-{run.id}", horizontal=True, vertical_alignment="center"):
-            nav.link("detect", plain(title_of(run)), ":material/radar:", width="stretch", run=run.id)
+            nav.link("detect", plain(title_of(run)), ":material/radar:", width="stretch", run=run.id,
+                     panel="Landslides")
             try:
                 table = table_of(run)
                 found = "no outlines" if table is None else f"{len(table):,} landslides, {size(table['area_m2'].sum())}"

@@ -1,4 +1,4 @@
-"""What a session remembers. Project, run, area and job are in the address, which counts; the rest is the session's.
+"""What a session remembers. Project, run, area, job, another threshold and the panel are in the address, which counts.
 
 A refresh, a link, another tab, back and forward so show the same thing. The browser itself keeps the map's view.
 """
@@ -16,7 +16,7 @@ from core.ingest import read_area
 from core.project import Project, Run, list_projects
 from ui.settings import first_project, projects_root
 
-ADDRESS = ("project", "run", "area", "job")
+ADDRESS = ("project", "run", "area", "job", "cut", "panel")
 SELECTED, FLY, TAB, NEXT_TAB, TURN = "selected", "fly", "tab", "next_tab", "turn"
 _OF_PROJECT = (SELECTED, FLY)
 _PROJECT, _LAST = "project", "last_address"
@@ -49,7 +49,29 @@ def current_run(project: Project) -> Run | None:
 def show_run(run: str | None) -> None:
     """Turn to a detection; None is the newest, whichever that will be."""
     _put("run", run)
+    _put("cut", None)
     select(None)
+
+
+def show_cut(run: str, cut: tuple[float, float] | None) -> None:
+    """Look at a detection at another threshold and smallest area (m²); None is its own."""
+    _put("run", run)
+    _put("cut", "_".join(f"{value:.10g}" for value in cut) if cut else None)
+    select(None)
+
+
+def current_cut() -> tuple[float, float] | None:
+    """Return the threshold and the smallest area that the address names, if it names two numbers."""
+    try:
+        threshold, smallest = map(float, st.query_params.get("cut", "").split("_"))
+    except ValueError:
+        return None
+    return threshold, smallest
+
+
+def turn_to(panel: str | None) -> None:
+    """Turn to a panel of the map's page; None is the first."""
+    _put("panel", panel)
 
 
 def current_area(project: Project) -> Mapping[str, Any] | None:
@@ -101,6 +123,8 @@ def note(text: str) -> None:
 def address(**changes: str) -> dict[str, str]:
     """Return what the address holds of the state, with changes, for a link; another project starts afresh."""
     kept = {} if "project" in changes else {name: st.query_params.get(name, "") for name in ADDRESS}
+    if "run" in changes:
+        kept.pop("cut", None)
     return {name: value for name, value in (kept | changes).items() if value}
 
 

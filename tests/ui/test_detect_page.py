@@ -211,6 +211,12 @@ def test_another_threshold_draws_others_and_the_way_back(found, page, words):
     slider.set_value(0.6).run()
     assert not app.exception and len(app.dataframe[0].value) == 1
     assert "threshold 0.60: 1 instead of 2 at 0.40" in words(app)
+    address = dict(app.query_params)
+    assert address == {"project": "valley", "run": "first", "cut": "0.6_50", "panel": "Landslides"}
+    again = page(**address)  # as a refresh or another tab does
+    assert next(each for each in again.slider if each.label == "Threshold").value == 0.6
+    assert len(again.dataframe[0].value) == 1 and "threshold 0.60" in words(again)
+    assert len(page(**address | {"cut": "7_x"}).dataframe[0].value) == 2, "what is no threshold is left out"
     button(app, "Back").click().run()
     assert len(app.dataframe[0].value) == 2 and "instead of" not in words(app)
     next(each for each in app.number_input if each.label == "Smallest, m²").set_value(300.0).run()
