@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from benchmarks.figures import Figure, run
 from core.nets import build
+from core.training.device import has_bfloat16
 from core.training.loop import _step
 from core.training.memory import keep_memory
-from core.training.precision import has_bfloat16
 
 TITLE = "Training, FSTF-Net lite, crops of 256 x 256 pixels"
 CROP, BATCH, STEPS = 256, 12, 6

@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 from core.config import CLASS_NODATA
 from core.normalize import image_tensor, topography_tensor
 from core.raster import reduced
-from core.training.precision import autocast
+from core.training.device import autocast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,8 +101,9 @@ def _odds(network: nn.Module, image: NDArray[np.float32], seen: NDArray[np.bool_
     if network.topography_channels:
         topography = topography_tensor(slopes[0], slopes[1], np.full(seen.shape, np.nan, np.float32))
         inputs.append(torch.from_numpy(topography)[None])
-    with autocast():
-        logits = network(*inputs)[0].float()
+    where = next(network.parameters()).device
+    with autocast(where):
+        logits = network(*(each.to(where) for each in inputs))[0].float().cpu()
     others = torch.cat([logits[:landslide], logits[landslide + 1:]]).logsumexp(0)
     odds: NDArray[np.float32] = (logits[landslide] - others).numpy()
     return odds

@@ -16,10 +16,10 @@ from core.errors import ModelError
 from core.nets import build
 from core.registry import find_model, load_network
 from core.training.crops import Crops, Pool
+from core.training.device import autocast, device, random_state, set_random_state
 from core.training.holdout import calibrate, gain, held_out_counts, scores
 from core.training.loss import cross_entropy_dice
 from core.training.memory import keep_memory
-from core.training.precision import autocast
 from core.training.sources import generated, load
 from core.training.split import Split, make_split
 
@@ -130,7 +130,7 @@ class Run:
         self.log_every = log_every or LOG_EVERY
         self.landslide = scheme(config.scheme).landslide
         torch.manual_seed(config.seed)
-        self.network = begin()
+        self.network = begin().to(device())
         self.optimiser = _optimiser(config, self.network)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, lambda step: rate(step, config))
         self.average = Average(self.network, config.ema)
@@ -217,7 +217,7 @@ class Run:
         config = self.config
         shadow = build(config.architecture, len(scheme(config.scheme).names), **config.arguments).eval()
         shadow.load_state_dict(self.average.state)
-        shadow.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        shadow.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
         counts = {name: held_out_counts(shadow, grounds, self.landslide, LOOK_AT) for name, grounds in held_out.items()}
         temperature, threshold = calibrate(counts)
         score = gain(counts, temperature, threshold)
@@ -231,12 +231,13 @@ class Run:
 
     def kept(self) -> dict[str, Tensor]:
         """Return the best averaged weights, or what the configuration makes of them; the last where nobody looked."""
+        last = {name: value.cpu() for name, value in self.average.state.items()}
         if not (self.out / "best.pt").exists():
-            return self.average.state
-        best = dict(torch.load(self.out / "best.pt", weights_only=True)["average"])
+            return last
+        best = dict(torch.load(self.out / "best.pt", map_location="cpu", weights_only=True)["average"])
         if not self.config.blend:
             return best
-        return {name: value.lerp(self.average.state[name], 0.5) if value.is_floating_point() else value
+        return {name: value.lerp(last[name], 0.5) if value.is_floating_point() else value
                 for name, value in best.items()}
 
     def save(self, path: Path) -> None:
@@ -244,18 +245,19 @@ class Run:
         aside = path.with_suffix(".part")
         torch.save({"step": self.step, "network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(),
                     "schedule": self.schedule.state_dict(), "average": self.average.state, "seen": self.average.seen,
-                    "best": self.best, "vain": self.vain, "random": torch.get_rng_state()}, aside)
+                    "best": self.best, "vain": self.vain, "random": random_state()}, aside)
         aside.replace(path)
 
     def restore(self, path: Path) -> None:
         """Go on from a checkpoint."""
-        saved = torch.load(path, weights_only=True)
+        saved = torch.load(path, map_location="cpu", weights_only=True)
         self.network.load_state_dict(saved["network"])
         self.optimiser.load_state_dict(saved["optimiser"])
         self.schedule.load_state_dict(saved["schedule"])
-        self.average.state, self.average.seen = saved["average"], saved["seen"]
+        self.average.state = {name: value.to(device()) for name, value in saved["average"].items()}
+        self.average.seen = saved["seen"]
         self.step, self.best, self.vain = saved["step"], saved["best"], saved["vain"]
-        torch.set_rng_state(saved["random"])
+        set_random_state(saved["random"])
 
 
 def _optimiser(config: TrainConfig, network: Network) -> torch.optim.Optimizer:
@@ -285,10 +287,10 @@ def _begin(config: TrainConfig, data: Path, models: Path | None = None) -> Netwo
 
 
 def _step(network: nn.Module, image: Tensor, topography: Tensor, label: Tensor, landslide: int) -> Tensor:
-    image = image.to(memory_format=torch.channels_last)
-    inputs = (image, topography.to(memory_format=torch.channels_last)) if network.topography_channels else (image,)
-    with autocast():
-        logits = network(*inputs)
-    loss = cross_entropy_dice(logits, label, landslide)
+    where = next(network.parameters()).device
+    given = (image, topography) if network.topography_channels else (image,)
+    with autocast(where):
+        logits = network(*(each.to(where, memory_format=torch.channels_last) for each in given))
+    loss = cross_entropy_dice(logits, label.to(where), landslide)
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.detach()

@@ -17,6 +17,7 @@ from core.nets import build
 from core.registry import MODELS, ModelCard, find_model, save_model
 from core.training.config import TrainConfig
 from core.training.crops import Crops, Pool
+from core.training.device import device
 from core.training.exam import examine, made_up
 from core.training.loop import split_of, train
 from core.training.manifest import make_manifest
@@ -66,7 +67,7 @@ def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, orig
     network = build(settings.architecture, len(classes.names), **settings.arguments)
     network.load_state_dict({name: value.half().float() if value.is_floating_point() else value
                              for name, value in state.items()})
-    network.eval().coarser = settings.coarser
+    network.eval().to(device()).coarser = settings.coarser
     held_out = {s.name: load(s, data, split.of(s.name), classes, training=False) for s in settings.sources}
     generated = made_up(classes)
     temperature, threshold, metrics = examine(network, held_out, classes, generated)

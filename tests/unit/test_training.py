@@ -285,6 +285,16 @@ def test_resuming_ends_in_the_same_weights_bit_for_bit(chips: Path, tmp_path: Pa
     assert (tmp_path / "cut" / "last.pt").exists()
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_graphics_card_trains_and_goes_on(chips: Path, tmp_path: Path) -> None:
+    half = train(small(steps=2, evaluate_every=2), chips, tmp_path / "run")
+    assert {value.device.type for value in half.values()} == {"cpu"}
+    state = train(small(steps=4, evaluate_every=2), chips, tmp_path / "run")
+    assert all(value.isfinite().all() for value in state.values())
+    assert any(not torch.equal(half[name], state[name]) for name in state)
+
+
 def test_the_encoder_starts_from_the_weights_that_are_named(chips: Path, tmp_path: Path) -> None:
     own = build("rae_d", 2, encoder="efficientnet_lite0").encoder.state_dict()
     save_file(own, chips / "mine.safetensors")
