@@ -88,5 +88,6 @@ def test_published_figures_are_whole_and_their_source_is_named():
             assert len(figures) == len(table.columns) and all(0 < figure < 1 for figure in figures), method
     best = dict(TABLES[0].rows)["FSTF-Net"]
     assert best[TABLES[0].columns.index("Landslide")] == 0.86 and best[-1] == 0.89
+    assert all("does not say" in table.note for table in TABLES)
     for _, (dp, _, oe, _) in TABLES[1].rows:
         assert dp + oe == pytest.approx(1, abs=0.011)
