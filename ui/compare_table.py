@@ -55,18 +55,21 @@ def pairs(contest: Contest) -> None:
     texts = pd.DataFrame("", names, names)
     for pair in contest.about["pairs"]:
         a, b = names[pair["first"]], names[pair["second"]]
-        iou = pair["iou"] or 0.0
-        shares.loc[a, b] = shares.loc[b, a] = iou
+        iou, many = pair["iou"], pair["matched"] != 1
+        shares.loc[a, b] = shares.loc[b, a] = iou or 0.0
         texts.loc[a, b] = texts.loc[b, a] = (
-            f"IoU {iou:.2f}<br>{pair['agreement']:.1%} of the ground<br>{pair['matched']} landslides match")
+            f"{'No landslide by either' if iou is None else f'IoU {iou:.2f}'}<br>{pair['agreement']:.1%} of the ground"
+            f"<br>{pair['matched']} {'landslides match' if many else 'landslide matches'}")
     rows = pd.DataFrame(contest.about["pairs"]).assign(
         first=lambda frame: frame["first"].map(lambda at: names[at]),
         second=lambda frame: frame["second"].map(lambda at: names[at]))
     for name in names:
         shares.loc[name, name] = 0.0
+    places = contest.about["apart"]
     card("Agreement of any two", matrix(shares, texts, "", ""), f"{contest.id}-pairs", rows,
-         note=f"{contest.about['apart']} places of {contest.about['min_area_m2']:g} m² and more are not agreed on, "
-              f"{size(contest.about['apart_m2'])}.", height=90 + 95 * len(names))
+         note=f"{places:,} {'place' if places == 1 else 'places'} of {contest.about['min_area_m2']:g} m² and more "
+              f"{'is' if places == 1 else 'are'} not agreed on, {size(contest.about['apart_m2'])}.",
+         height=90 + 95 * len(names))
 
 
 def _differences(contest: Contest, scores: dict[str, Any]) -> str:

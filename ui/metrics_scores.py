@@ -1,6 +1,7 @@
 """All charts of an evaluation, in the order in which they are read."""
 
 from collections.abc import Mapping
+from math import isnan
 from typing import Any
 
 import streamlit as st
@@ -91,8 +92,8 @@ def _thresholds(run: Run, about: Mapping[str, Any], name: str) -> None:
         card("Precision and recall at every threshold", figure, f"{name}-curve", numbers,
              without="No probabilities were stored.")
     with right:
-        html.figures({"Precision": f"{now['precision']:.3f}", "Recall": f"{now['recall']:.3f}",
-                      "F1": f"{now['f1']:.3f}", "IoU": f"{now['iou']:.3f}"})
+        html.figures({title: "–" if isnan(now[name]) else f"{now[name]:.3f}" for title, name in (
+            ("Precision", "precision"), ("Recall", "recall"), ("F1", "f1"), ("IoU", "iou"))})
         figure, numbers = charts.reliability(about)
         card("Are the probabilities right?", figure, f"{name}-reliability", numbers,
              note=f"Calibration error {_figure(about['calibration_error'], about['intervals']['calibration_error'])}.",

@@ -114,7 +114,8 @@ def test_each_view_and_the_figures(compared, visit, words):
     assert table["Model"].tolist() == ["Careful", "Bold"] and table["IoU"].tolist()[1] == 1
     assert table["s per km²"].tolist() == [312.5, 312.5]
     assert "Against Careful, on the same draws" in text or "Against" not in text  # one block has no interval
-    assert len(app.get("plotly_chart")) == 1 and "1 places of 50 m²" in text
+    assert len(app.get("plotly_chart")) == 1 and "1 place of 50 m² and more is not agreed on" in text
+    assert "1 landslide matches" in app.get("plotly_chart")[0].proto.spec
     app = view(app, "Terrain")
     assert not app.exception and all(f'panel">{name}<' in words(app) for name in ("Image", "Hillshade", "Slope",
                                                                                   "Aspect"))

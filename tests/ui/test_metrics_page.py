@@ -97,6 +97,8 @@ def test_the_threshold_moves_the_figures(valley, visit, words):
     after = words(slider.set_value(0.9).run())
     known = scored.at_threshold(report(), 0.9)
     assert f"<dt>Recall</dt><dd>{known['recall']:.3f}</dd>" in after and after != before
+    none = words(app.slider[0].set_value(0.98).run())  # no pixel is that sure
+    assert "<dt>Precision</dt><dd>–</dd>" in none and "<dt>Recall</dt><dd>0.000</dd>" in none
 
 
 def test_the_confusion_matrix_by_row(valley, visit):
