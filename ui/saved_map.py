@@ -12,6 +12,7 @@ import streamlit as st
 
 from core.config import SCHEMES
 from core.project import Project, Run
+from core.request import source
 from core.styles import Style, imagery
 from core.tiles import draw_whole
 from core.vectors import read_outlines
@@ -45,11 +46,13 @@ def saved_map(project: Project, run: Run | None, outlines: geopandas.GeoDataFram
         rasterio.errors.RasterioError: A raster cannot be read to the end.
     """
     pictures, colours = [], {}
-    for number, layer in enumerate(reversed(project.of("image")[:2])):  # the first image lies on top
+    searched = source(project, run, "image") if run else None
+    images = sorted(project.of("image"), key=lambda layer: layer != searched)[:2]  # what was searched lies on top
+    for number, layer in enumerate(reversed(images)):
         path = project.path(layer)
         style = imagery(path, dict(layer.bands)).style() or Style()
         title = f"{layer.title}, {layer.date}" if layer.date else layer.title
-        pictures.append((title, *_picture(path, style, "webp"), 1.0, number == len(project.of("image")[:2]) - 1))
+        pictures.append((title, *_picture(path, style, "webp"), 1.0, number == len(images) - 1))
     note = ""
     scheme = SCHEMES[next((name for name, known in SCHEMES.items() if run and known.names == run.classes), "binary")]
     if run and (run.folder / "classes.tif").is_file():

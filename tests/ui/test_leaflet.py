@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 import shapely
 
+from core.files import read_json, write_json
+from core.project import open_project
+from tests.e2e.conftest import compare_with_earlier, make_project
 from ui import saved_map as saving
 from ui.leaflet import add_legend, add_outlines, add_picture, html_of, inert, new_map
 from ui.map.basemaps import CHOSEN, basemaps
@@ -52,6 +55,20 @@ def test_many_or_fine_outlines_are_reduced_and_it_is_said(monkeypatch):
     assert set(kept.index) == set(range(15, 20)) and "5 largest of 20" in note and "simplified" in note
     assert shapely.get_num_coordinates(kept.geometry.values).sum() <= 400
     assert np.allclose(kept.area, frame.loc[kept.index].area, rtol=0.05)
+
+
+def test_the_image_that_was_searched_lies_on_top(tmp_path, monkeypatch):
+    make_project(tmp_path)
+    project = compare_with_earlier(open_project(tmp_path / "valley"))  # its image comes second
+    run, file = project.runs()[0], project.path(project.of("image")[1])
+    drawn = []
+    monkeypatch.setattr(saving, "add_picture", lambda _map, title, *_, visible: drawn.append((title[:5], visible)))
+    saving.saved_map(project, run)
+    about = {"inputs": {"image": {"file": file.name, "bytes": file.stat().st_size}}}
+    write_json(run.folder / "run.json", read_json(run.folder / "run.json") | about)
+    saving.saved_map(project, project.runs()[0])
+    assert drawn == [("Befor", False), ("After", True), ("Class", True), ("After", False), ("Befor", True),
+                     ("Class", True)]
 
 
 def test_basemaps_come_from_the_catalogue_whole_and_are_allowed_by_the_policy():
