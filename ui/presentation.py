@@ -140,10 +140,9 @@ def _change(earlier: Layer | None, since: Since | None) -> Stop:
                 else "There is one date: what is new cannot be told from what is old.")
         return Stop("Change", "What is new?", text, (*pictures, "outlines"), swipe=swipe)
     count = since.counts.get("new", 0)
-    new = since.figures["New"].partition(", ")[2]
     move = " Move the line to compare." if earlier else ""
     return Stop("Change", f"{count:,} new landslide{'s' * (count != 1)}" if count else "No new landslide",
-                f"From {since.first} to {since.second}{f', {new} of them' * bool(new)}.{move}",
+                f"From {since.first} to {since.second}{f', {since.new_area} of them' * bool(count)}.{move}",
                 (*pictures, "changes"), tuple((kind.capitalize(), f"{each:,}") for kind, each in since.counts.items()),
                 swipe, {kind.capitalize(): KIND_COLOURS[kind] for kind in since.counts})
 

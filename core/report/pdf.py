@@ -87,7 +87,7 @@ def report_pdf(project: Project, run: Run, report: Report,
             sheets.text(f"–  {limit}")
         _sizes(sheets, report)
         _largest(sheets, project, report)
-        sheets.heading("Data")
+        sheets.heading("Data", 1.6)
         columns = {"Role": 0.11, "Layer": 0.22, "Day": 0.12, "Raster": 0.26, "CRS": 0.29}
         sheets.table(columns, [[row[name] for name in columns] for row in report.sources])
     progress(1.0)

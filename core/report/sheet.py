@@ -55,7 +55,7 @@ class Sheets:
         self._finish()
         self._number += 1
         self._page = Figure((WIDTH, HEIGHT))
-        self._put(self._foot, MARGIN, HEIGHT - 0.45, 7.5, PALE)
+        self._put(shortened(self._foot, INNER - 0.5, 7.5), MARGIN, HEIGHT - 0.45, 7.5, PALE)
         self._put(str(self._number), WIDTH - MARGIN, HEIGHT - 0.45, 7.5, PALE, align="right")
         self.left = HEIGHT - 2 * MARGIN
 
@@ -100,18 +100,16 @@ class Sheets:
             rows: Texts, one a column; long ones are wrapped.
             size: Of the letters, in points.
         """
-        self._head(columns, size)
-        for row in rows:
+        for number, row in enumerate(rows):
             cells = [[*wrapped(text, share * INNER - 0.1, size)]
                      for text, share in zip(row, columns.values(), strict=True)]
             height = max(map(len, cells)) * size * LEADING * _POINT + 0.08
-            if self.left < height:
-                self.turn()
-                self._head(columns, size)
+            if number == 0 or self.left < height:
+                self._head(columns, size, height)
             x = MARGIN
             for lines, share in zip(cells, columns.values(), strict=True):
-                for number, line in enumerate(lines):
-                    self._put(line, x, self._top + (1 + number * LEADING) * size * _POINT + 0.02, size)
+                for down, line in enumerate(lines):
+                    self._put(line, x, self._top + (1 + down * LEADING) * size * _POINT + 0.02, size)
                 x += share * INNER
             self.space(height)
             self._rule()
@@ -136,8 +134,9 @@ class Sheets:
     def _top(self) -> float:
         return HEIGHT - MARGIN - self.left
 
-    def _head(self, columns: Mapping[str, float], size: float) -> None:
-        self.room(0.6)
+    def _head(self, columns: Mapping[str, float], size: float, row: float) -> None:
+        """Write a table's head where there is room for it and for a row of so many inches."""
+        self.room(row + 0.25)
         if not any(map(str.strip, columns)):
             self._rule()
             return
@@ -181,6 +180,14 @@ def wrapped(text: str, inches: float, size: float, weight: str = "normal") -> It
             longer = word
         line = longer
     yield line
+
+
+def shortened(text: str, inches: float, size: float) -> str:
+    """Return a text that fits a width on one line, its middle left out where it is too long."""
+    if _width(text, size, "normal") <= inches:
+        return text
+    tries = (f"{text[:half].rstrip()} … {text[-half:].lstrip()}" for half in range(len(text) // 2, 0, -1))
+    return next((each for each in tries if _width(each, size, "normal") <= inches), "…")
 
 
 @lru_cache(maxsize=20_000)

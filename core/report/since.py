@@ -29,6 +29,7 @@ class Since:
         second: The later one.
         counts: How many landslides there are of each kind, in the order of ``KIND_COLOURS``; none that is 0.
         figures: The same with their areas, in words; how many are new is always there.
+        new_area: Of the new ones together, in words; nothing where there is none.
         note: How it was compared and what to bear in mind.
         outlines: Landslides of both dates in degrees, with ``change``.
     """
@@ -37,6 +38,7 @@ class Since:
     second: str
     counts: Mapping[str, int]
     figures: Mapping[str, str]
+    new_area: str
     note: str
     outlines: geopandas.GeoDataFrame
 
@@ -55,6 +57,7 @@ def since(project: Project, run: Run) -> Since | None:
     return Since(first, second, {kind: found[kind]["count"] for kind in KIND_COLOURS if _count(found, kind)},
                  {kind.capitalize(): _words(kind, found[kind]) for kind in KIND_COLOURS
                   if _count(found, kind) or kind == "new"},
+                 area(found["new"]["after_m2"]) if _count(found, "new") else "",
                  " ".join(_note(comparison)), read_outlines(comparison.objects).to_crs("EPSG:4326"))
 
 
@@ -66,10 +69,10 @@ def _words(kind: str, figures: Mapping[str, float]) -> str:
     """Return a number with an area.
 
     >>> _words("enlarged", {"count": 2, "gained_m2": 800.0}), _words("new", {"count": 0})
-    ('2, 800 m² gained', '0')
+    ('2 (800 m² gained)', '0')
     """
     column, said = _CERTAIN.get(kind, ("after_m2", ""))
-    return f"{figures['count']:,}" + (f", {area(figures[column])}{said}" if figures["count"] else "")
+    return f"{figures['count']:,}" + (f" ({area(figures[column])}{said})" if figures["count"] else "")
 
 
 def _note(comparison: Comparison) -> Iterator[str]:

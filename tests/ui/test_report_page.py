@@ -30,7 +30,7 @@ def test_page_and_file_tell_what_changed(root, visit, words):
     said = words(visit("report", project="valley"))
     page = report_html(project, project.runs()[0], gather(project, project.runs()[0], root))
     for text in (said, page):
-        assert "What changed since 9 August 2016" in text and "2, 3,200 m²" in text
+        assert "What changed since 9 August 2016" in text and "2 (3,200 m²)" in text
 
 
 def test_the_html_file_is_inert_and_asks_nothing_of_the_network(root):

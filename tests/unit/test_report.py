@@ -1,6 +1,7 @@
 """The report: what it says of a detection, what people's reviews and labels change in it, and its pages."""
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,11 +111,11 @@ def test_a_report_tells_what_changed_since_an_earlier_date(project, models):
     run = project.runs()[0]
     report = gather(project, run, models)
     assert report.since.first == "9 August 2016" and report.since.counts == {"new": 2, "unchanged": 1, "gone": 1}
-    assert report.since.figures == {"New": "2, 3,200 m²", "Unchanged": "1, 1,600 m²", "Gone": "1, 400 m²"}
+    assert report.since.figures == {"New": "2 (3,200 m²)", "Unchanged": "1 (1,600 m²)", "Gone": "1 (400 m²)"}
     assert "not known" in report.since.note and "Map with lite" in report.since.note
     pages = pypdfium2.PdfDocument(report_pdf(project, run, report))
     text = " ".join(page.get_textpage().get_text_range() for page in pages)
-    assert "What changed since 9 August 2016" in text and "2, 3,200 m²" in text
+    assert "What changed since 9 August 2016" in text and "2 (3,200 m²)" in text
 
 
 def test_a_report_of_nothing_found(project, models):
@@ -128,12 +129,15 @@ def test_long_texts_are_wrapped_and_pages_turned():
     lines = [*wrapped(long, INNER, 9)]
     assert len(lines) > 10 and "".join(lines).replace(" ", "") == long.replace(" ", "")
     file = io.BytesIO()
-    with Sheets(file, "foot", {}) as sheets:
+    with Sheets(file, "foot " + "x" * 200 + " end", {}) as sheets:
         sheets.table({"A": 0.3, "B": 0.7}, [["$x^2$ a", long]] * 9)
-    pages = pypdfium2.PdfDocument(file.getvalue())
-    assert len(pages) > 1
-    assert all("foot" in page.get_textpage().get_text_range() for page in pages)
-    assert "$x^2$" in pages[0].get_textpage().get_text_range()
+        sheets.turn()
+        sheets.space(sheets.left - 0.7)  # there would be room for the head alone
+        sheets.table({"Name": 0.3, "What": 0.7}, [["b", "word " * 60]])
+    pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(file.getvalue())]
+    assert len(pages) > 3 and "$x^2$" in pages[0]
+    assert all(re.search("foot x+ … x+ end", page) for page in pages)
+    assert "Name" not in pages[-2] and "Name" in pages[-1] and "word" in pages[-1]
 
 
 @pytest.mark.parametrize(("crs", "corner", "gsd"), [
