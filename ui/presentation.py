@@ -115,7 +115,7 @@ def _stops(report: Report, earlier: Layer | None, dem: Layer | None) -> Iterator
         slopes = report.outlines.get("slope_mean_deg")
         known = slopes is not None and slopes.notna().any()
         yield Stop("Terrain", "Steep ground tells where to look",
-                   f"{_WITH if report.dem else _WITHOUT} Dark ground is steep.", ("relief", "slope"),
+                   f"{_WITH if report.saw_terrain else _WITHOUT} Dark ground is steep.", ("relief", "slope"),
                    (("Landslides lie at", f"{slopes.quantile(0.1):.0f}° to {slopes.quantile(0.9):.0f}°"),)
                    if known else ())
     else:

@@ -94,6 +94,7 @@ class Report:
         outlines: All landslides, in degrees.
         image: The layer that was searched.
         dem: Its elevation.
+        saw_terrain: Whether the network took slope and aspect from it.
         since: What changed since an earlier date; None where none was compared.
     """
 
@@ -110,6 +111,7 @@ class Report:
     outlines: geopandas.GeoDataFrame
     image: Layer
     dem: Layer | None
+    saw_terrain: bool
     since: Since | None = None
 
 
@@ -136,16 +138,19 @@ def gather(project: Project, run: Run, models: Path) -> Report:
         card = find_model(run.model, models)
     except ScarpError:
         card = None
+    with_dem = bool((run.about.get("inputs") or {}).get("dem"))
+    saw_terrain = with_dem and (card is None or "dem" in card.trained_topography)
     here = (*_sampled(project, run), *_scored(project, run))
     return Report(
         title=project.name, note=project.note, facts=_facts(project, image, run), figures=_figures(summary),
-        method=tuple(_method(run, card, reviewed)), model=_model(card, run),
+        method=tuple(_method(run, card, reviewed, saw_terrain=saw_terrain)), model=_model(card, run),
         accuracy=(*here, *_held_out(card)),
         largest=tuple(Landslide(f"Landslide {row['id']}", dict(_attributes(row)), row["geometry"])
                       for _, row in frame.head(LARGEST).iterrows()),
         sources=tuple(_source(project, layer) for layer in project.layers if layer.kind == "raster"),
         limits=tuple(_limits(run, card, image, reviewed, measured=bool(here))),
-        outlines=frame, image=image, dem=dem, since=since(project, run))
+        outlines=frame, image=image, dem=dem, saw_terrain=saw_terrain,
+        since=since(project, run))
 
 
 def _input(project: Project, run: Run, role: str) -> Layer | None:
@@ -185,11 +190,12 @@ def _figures(found: Summary) -> dict[str, str]:
     return figures
 
 
-def _method(run: Run, card: ModelCard | None, reviewed: Mapping[str, int]) -> Iterator[str]:
+def _method(run: Run, card: ModelCard | None, reviewed: Mapping[str, int], *, saw_terrain: bool) -> Iterator[str]:
     network = card.title if card else run.model or "A model that is not here any more"
-    outlines, with_dem = run.about.get("outlines") or {}, (run.about.get("inputs") or {}).get("dem")
-    yield (f"{network} looked at the image{' and at slope and aspect from the elevation model' if with_dem else ''} in "
-           f"overlapping windows and gave every pixel a probability of being landslide. Pixels of at least "
+    outlines = run.about.get("outlines") or {}
+    terrain = " and at slope and aspect from the elevation model" if saw_terrain else ""
+    yield (f"{network} looked at the image{terrain} in overlapping windows and gave every pixel a probability of "
+           "being landslide. Pixels of at least "
            f"{run.about.get('threshold', 0):.2f} are called landslide.")
     yield (f"Connected ones of at least {outlines.get('min_area_m2', 0):g} m² became outlines. Areas are planimetric, "
            "in a metric projection of this place; lengths and slopes are measured on each outline.")

@@ -15,7 +15,7 @@ from core.errors import InputError
 from core.files import read_json, write_json
 from core.grid import Grid
 from core.project import open_project, remove_layer
-from core.registry import ModelCard, save_model
+from core.registry import ModelCard, find_model, save_model
 from core.report import gather, report_pdf
 from core.report.maps import graticule
 from core.report.sheet import INNER, Sheets, wrapped
@@ -84,10 +84,20 @@ def test_a_report_without_its_image_or_model(project, tmp_path):
     gone = {"inputs": {"dem": {"file": "no longer in the project.tif"}}}
     report = gather(project, change_run(project, **gone), tmp_path)
     assert "elevation model" in report.method[0] and report.dem is None
+    assert report.saw_terrain
     assert "card is not here" in " ".join(report.limits) and report.model == {"Name": f"lite {ATTACK}"}
     image = project.of("image")[0]
     with pytest.raises(InputError, match="Data page"):
         gather(remove_layer(project, image.id), project.runs()[0], tmp_path)
+
+
+def test_elevation_that_the_model_does_not_take_is_no_part_of_the_method(project, models):
+    run = change_run(project, inputs={"dem": {"file": "dem.tif"}})
+    report = gather(project, run, models)  # this model was trained without
+    assert not report.saw_terrain and "elevation" not in report.method[0] and report.dem is not None
+    card = find_model(run.model, models)
+    save_model(replace(card, trained_topography=("dem",), sha256=""), {})
+    assert "slope and aspect" in gather(project, run, models).method[0]
 
 
 def test_the_pdf_shows_the_maps_the_words_and_the_landslides(project, models):
