@@ -33,7 +33,8 @@ def key_figures(comparison: Comparison) -> None:
     shown = {kind.capitalize(): f"{figures['count']:,}" for kind, figures in found.items()
              if figures["count"] or kind != "unobserved"}
     total = [sum(figures[side] for figures in found.values()) for side in ("before_m2", "after_m2")]
-    html.figures({**shown, "Area before": size(total[0]), "Area after": size(total[1])})
+    html.figures({**shown, "Area before": size(total[0]), "Area after": size(total[1])},
+                 {kind.capitalize(): ink for kind, ink in KIND_COLOURS.items()})
 
 
 def objects(comparison: Comparison) -> pd.DataFrame:

@@ -12,9 +12,9 @@ def title(kicker: str, text: str, note: str = "") -> None:
     st.html(f'<p class="scarp-kicker">{escape(kicker)}</p><p class="scarp-title">{escape(text)}</p>{below}')
 
 
-def figures(values: Mapping[str, str]) -> None:
-    """Show a few key figures side by side."""
-    st.html(f'<dl class="scarp-figures">{_pairs(values)}</dl>')
+def figures(values: Mapping[str, str], colours: Mapping[str, str] | None = None) -> None:
+    """Show a few key figures side by side, some with the colour that they have on the map."""
+    st.html(f'<dl class="scarp-figures">{_pairs(values, colours or {})}</dl>')
 
 
 def facts(values: Mapping[str, str]) -> None:
@@ -64,5 +64,10 @@ def button(label: str, address: str) -> None:
     st.html(f'<a class="scarp-button" href="{escape(address)}" download>{escape(label)}</a>')
 
 
-def _pairs(values: Mapping[str, str]) -> str:
-    return "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in values.items())
+def _pairs(values: Mapping[str, str], colours: Mapping[str, str] | None = None) -> str:
+    return "".join(f"<div><dt>{_named(name, (colours or {}).get(name))}</dt><dd>{escape(value)}</dd></div>"
+                   for name, value in values.items())
+
+
+def _named(name: str, colour: str | None) -> str:
+    return f'<span class="scarp-key" style="--key:{colour}">{escape(name)}</span>' if colour else escape(name)

@@ -9,6 +9,7 @@ import rasterio
 
 from core import dates
 from core.change import ChangeSettings, compare_dates, dated
+from core.change.codes import KIND_COLOURS
 from core.config import scheme
 from core.project import add_layer, create
 
@@ -84,7 +85,9 @@ def test_a_comparison_shows_figures_table_and_charts(compared, visit, words):
     app = visit("change")
     text = words(app)
     assert not app.exception
-    assert "<dt>New</dt><dd>1</dd>" in text and "<dt>Enlarged</dt><dd>1</dd>" in text and "Not checked" in text
+    for kind in ("new", "enlarged"):  # each with its colour on the map
+        assert f'--key:{KIND_COLOURS[kind]}">{kind.title()}</span></dt><dd>1</dd>' in text
+    assert "Not checked" in text
     [table] = app.dataframe
     assert table.value["change"].tolist() == ["new", "enlarged"]
     assert len(app.get("plotly_chart")) == 2
