@@ -6,7 +6,7 @@ from core.project import Project
 from core.rivals import Contest
 from ui import html, state
 from ui.compare_apart import panel
-from ui.compare_maps import overlay, side_by_side, terrain
+from ui.compare_maps import legend, overlay, side_by_side, terrain
 from ui.compare_setup import WATCHED, choose, shown_key
 from ui.compare_table import models_table, pairs
 from ui.empty import no_project
@@ -24,6 +24,7 @@ def maps(project: Project, contest: Contest) -> None:
     elif view == VIEWS[2]:
         terrain(project, contest)
     else:
+        legend(contest)
         left, right = st.columns([7, 5], gap="medium")
         with right:
             panel(project, contest)

@@ -55,10 +55,10 @@ def _table(contest: Contest, found: pd.DataFrame) -> None:
             pick(contest.id, int(row["id"]), tuple(float(row[side]) for side in ("west", "south", "east", "north")))
 
     columns = {"id": st.column_config.NumberColumn("No.", width=44),
-               "area_m2": st.column_config.NumberColumn("Area, m²", format="localized", width=80),
-               "slope_mean_deg": st.column_config.NumberColumn("Slope", format="%.0f°", width=60)}
-    columns |= {f"p{at}": st.column_config.NumberColumn(name, format="%.2f", width=110)
+               "area_m2": st.column_config.NumberColumn("Area, m²", format="localized", width=76)}
+    columns |= {f"p{at}": st.column_config.NumberColumn(name, format="%.2f", width=104)
                 for at, name in enumerate(contest.names, start=1)}
+    columns["slope_mean_deg"] = st.column_config.NumberColumn("Slope", format="%.0f°", width=60)
     at = found.index[found["id"] == picked(contest.id)]
     st.dataframe(found[list(columns)].round({"area_m2": 0}), hide_index=True, height=212, key=key, on_select=on_row,
                  selection_mode="single-row", column_config=columns, width="stretch",

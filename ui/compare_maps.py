@@ -52,7 +52,14 @@ def terrain(project: Project, contest: Contest) -> None:
         return
     panels = [("Image", [*lines, known[f"image-{_image(project, contest).id}"]])]
     panels += [(known[slot]["title"], [*lines, known[slot] | {"opacity": 1.0}]) for slot in _TERRAIN]
+    legend(contest)
     _together(project, contest, panels, 340, row=2)
+
+
+def legend(contest: Contest) -> None:
+    """Say which model's outlines have which colour."""
+    html.keys("Outlines of", {name: colour for name, run, colour in zip(
+        contest.names, contest.runs, COLOURS, strict=False) if run})
 
 
 def overlay(project: Project, contest: Contest) -> None:

@@ -26,7 +26,7 @@ def models_table(contest: Contest) -> None:
         st.dataframe(frame, hide_index=True, width="stretch", column_config=forms | {
             "Area, m²": st.column_config.NumberColumn(format="localized"),
             "s per km²": st.column_config.NumberColumn(format="%.1f", help="From start to end, where it ran."),
-            "Memory, MB": st.column_config.NumberColumn(format="%.0f", help="The most its process held.")})
+            "Memory, MB": st.column_config.NumberColumn(format="localized", help="The most its process held.")})
         if scores:
             html.note(_differences(contest, scores))
         else:
@@ -45,7 +45,7 @@ def table(contest: Contest) -> pd.DataFrame:
             if len(score["classes"]) > 2:  # noqa: PLR2004
                 row |= {f"F1 {each}": value for each, value in zip(score["classes"], score["pixel"]["f1"], strict=True)}
         rows.append(row | {"s per km²": about["seconds_per_km2"], "Memory, MB": about["memory_mb"]})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).round({"Area, m²": 0, "Memory, MB": 0})
 
 
 def pairs(contest: Contest) -> None:

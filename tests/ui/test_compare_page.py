@@ -14,7 +14,7 @@ from core.files import write_json
 from core.project import add_layer, create
 from core.registry import ModelCard
 from core.vectorize import OutlineSettings
-from core.versus import versus
+from core.versus import COLOURS, versus
 
 SIDE = 160
 BOXES = {"careful": [(20, 60, 20, 60)], "bold": [(20, 60, 20, 60), (90, 130, 80, 140)]}
@@ -123,7 +123,7 @@ def test_each_view_and_the_figures(compared, visit, words):
 
 def test_a_place_they_do_not_agree_on_shows_what_each_says(compared, visit, words):
     app = view(visit("compare"), "Over each other")
-    assert not app.exception
+    assert not app.exception and f'--key:{COLOURS[1]}">Bold</span>' in words(app)
     [places] = [each.value for each in app.dataframe if "p1" in each.value]
     assert places["p1"].tolist() == [0.0] and places["p2"].tolist() == [0.8]
     app.session_state["picked-one"] = 1
