@@ -122,7 +122,7 @@ def _stops(report: Report, earlier: Layer | None, dem: Layer | None) -> Iterator
         yield Stop("Terrain", "No elevation was given", "The network looked at colour alone.", ("image",))
     count = f"{figures['Landslides']} landslide{'s' * (len(report.outlines) != 1)}"
     yield Stop("Detection", f"{count} found" if len(report.outlines) else "No landslide found",
-               f"{report.model.get('Name', 'The model')} marked {figures['Total area']}. "
+               f"{figures['Total area']} in all, by the model “{report.model.get('Name', 'not known')}”. "
                + ("People reviewed the outlines." if any("reviewed" in each for each in report.method)
                   else "Nobody has reviewed the outlines yet."),
                ("image", "outlines"), tuple((name, figures[name]) for name in ("Total area", "Largest")))

@@ -191,7 +191,8 @@ def _figures(found: Summary) -> dict[str, str]:
 
 
 def _method(run: Run, card: ModelCard | None, reviewed: Mapping[str, int], *, saw_terrain: bool) -> Iterator[str]:
-    network = card.title if card else run.model or "A model that is not here any more"
+    name = card.title if card else run.model
+    network = f"The model “{name}”" if name else "A model that is not here any more"
     outlines = run.about.get("outlines") or {}
     terrain = " and at slope and aspect from the elevation model" if saw_terrain else ""
     yield (f"{network} looked at the image{terrain} in overlapping windows and gave every pixel a probability of "
@@ -237,14 +238,15 @@ def _sampled(project: Project, run: Run) -> Iterator[Accuracy]:
 
 def _scored(project: Project, run: Run) -> Iterator[Accuracy]:
     """Yield the scores of this map against labels of the project."""
-    titles = {layer.id: layer.title for layer in project.layers} | {
+    titles = {layer.id: f"the labels “{layer.title}”" for layer in project.layers} | {
         REVIEWED: "reviewed detections, which are no random sample"}
     for each in evaluations(run):
         values, ends = each.about.get("landslide") or {}, (each.about.get("intervals") or {}).get("landslide") or {}
         for name, title in _SCORES.items():
             if isinstance(value := values.get(name), int | float):
                 low, high = ends.get(name) or (None, None)
-                yield Accuracy(f"This map against {titles.get(each.layer, each.layer)}", title, value, low, high)
+                against = titles.get(each.layer, "labels that are gone")
+                yield Accuracy(f"This map against {against}", title, value, low, high)
 
 
 def _held_out(card: ModelCard | None) -> Iterator[Accuracy]:

@@ -74,7 +74,7 @@ def report_pdf(project: Project, run: Run, report: Report,
         for paragraph in report.method:
             sheets.text(paragraph)
             sheets.space(0.06)
-        sheets.heading("The model")
+        sheets.heading("The model", 2.2)
         sheets.table({"": 0.18, " ": 0.82}, [*report.model.items()])
         sheets.heading("How good it is")
         if report.accuracy:
@@ -134,7 +134,7 @@ def _map(axes: Axes, picture: Picture, report: Report, legend: Sequence[Patch], 
     axes.add_collection(_patches(shapes, filled=legend is _SLIDE))
     axes.set(xlim=(left, right), ylim=(bottom, top))
     for longitude, axis in ((True, axes.xaxis), (False, axes.yaxis)):
-        axis.set_ticks(*graticule(picture.grid, longitude=longitude, ticks=2 if small else 4))
+        axis.set_ticks(*graticule(picture.grid, longitude=longitude, ticks=3 if small else 4))
     axes.tick_params(labelsize=6.5, colors=PALE, width=0.5, length=3, direction="out")
     axes.tick_params(axis="y", labelrotation=90)
     for label in axes.get_yticklabels():

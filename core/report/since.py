@@ -77,8 +77,9 @@ def _words(kind: str, figures: Mapping[str, float]) -> str:
 
 def _note(comparison: Comparison) -> Iterator[str]:
     about: Mapping[str, Any] = comparison.about
-    yield f"The maps of the two dates were compared landslide by landslide: {about['before']['title']} with " \
-          f"{about['after']['title']}."
+    titles = [about[side]["title"] for side in ("before", "after")]
+    made = f"both by {titles[0]}" if titles[0] == titles[1] else f"{titles[0]} with {titles[1]}"
+    yield f"The maps of the two dates were compared landslide by landslide: {made}."
     shift = read_shift(about)
     if shift is None or not shift.certain:
         yield "Whether the two images lie on each other is not known."

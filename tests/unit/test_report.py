@@ -74,7 +74,7 @@ def test_a_report_knows_reviews_and_scores_of_this_ground(project, models):
     assert report.figures["Landslides"] == "2" and len(report.outlines) == 2
     assert "1 accepted, 1 rejected, 1 unreviewed" in report.method[-1]
     assert [each.words for each in report.accuracy[:3]] == ["0.70 [0.60, 0.75]", "0.80", "0.90"]
-    assert report.accuracy[0].ground == "This map against Elevation"
+    assert report.accuracy[0].ground == "This map against the labels “Elevation”"
     said = " ".join(report.limits)
     assert "1 outline has not been reviewed" in said and "has not been measured" not in said
 
