@@ -422,9 +422,9 @@ def test_a_detection_asks_for_what_the_command_line_takes(tmp_path, monkeypatch)
                   dem=tmp_path / "d.tif", area=tmp_path / "a.geojson", title="T", options=["--min-area", 9])
     place, kind, title, command, params = seen[0]
     assert (place, kind, title) == (tmp_path / "jobs", "detect", "T") and params["run"] == "r1"
-    from core.cli import _parser
+    from core.cli import parser
 
-    options = _parser().parse_args([str(word) for word in command[3:]])
+    options = parser().parse_args([str(word) for word in command[3:]])
     assert (options.image, options.dem, options.aoi, options.ndvi) == (
         tmp_path / "i.tif", tmp_path / "d.tif", tmp_path / "a.geojson", None)
     assert options.model == "m" and options.engine == "torch" and str(options.progress_file) == "{progress}"
