@@ -15,6 +15,8 @@ from ui.words import errors_in_words
 
 KINDS = {".tif": "GeoTIFF", ".geojson": "GeoJSON", ".gpkg": "GeoPackage", ".zip": "Zip archive"}
 _PLACE, _TURN = "data-place", "data-turn"
+_ROWS = 12
+"""So many are seen without scrolling."""
 
 
 def folder(project: Project) -> None:
@@ -46,13 +48,14 @@ def _browse(project: Project, root: Path) -> None:
                 _go((*parts, entries[row].name))
 
     picked = st.dataframe(
-        [_row(each) for each in entries], hide_index=True, height=min(38 + 35 * len(entries), 260), key=key,
+        [_row(each) for each in entries], hide_index=True, height=min(37 + 33 * len(entries), 37 + 33 * _ROWS), key=key,
         on_select=on_pick, selection_mode="multi-row", width="stretch",
         column_config={"Name": st.column_config.TextColumn(width="large"),
                        "Changed": st.column_config.DatetimeColumn(format="D MMM YYYY", width=100)})
     chosen = [entries[row] for row in picked["selection"]["rows"] if not entries[row].folder]
     label = f"Import {len(chosen)} file{'s' * (len(chosen) != 1)}" if chosen else "Import"
-    if st.button(label, disabled=not chosen, icon=":material/download:"):
+    if st.button(label, disabled=not chosen, icon=":material/download:",
+                 type="primary" if chosen else "secondary"):
         for each in chosen:
             incoming.add(project.folder, each.name, inside(root, *parts, each.name), ours=False)
         _go(parts)

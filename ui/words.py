@@ -18,8 +18,9 @@ def plain(text: object) -> str:
 
 
 def say(error: ScarpError) -> None:
-    """Show an error of this project."""
-    st.error(f"**{plain(error.what[:1].upper() + error.what[1:])}.** Found {plain(error.got)}; "
+    """Show an error of this project; the name of a file keeps its letters."""
+    what = error.what if re.match(r"\S+\.\w+$", error.what) else error.what[:1].upper() + error.what[1:]
+    st.error(f"**{plain(what)}.** Found {plain(error.got)}; "
              f"expected {plain(error.expected)}.\n\n{plain(error.remedy)}", icon=":material/error:")
 
 

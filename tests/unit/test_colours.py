@@ -4,10 +4,13 @@ Colour blindness as in Machado, Oliveira & Fernandes (2009), full severity; diff
 """
 
 import itertools
+import re
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
+import streamlit
 
 from core.config import SCHEMES
 from ui.settings import ROOT
@@ -75,3 +78,13 @@ def test_classes_are_told_apart(scheme, vision):
             for name, colour in zip(known.names, known.colours, strict=True)}
     for (one, first), (other, second) in itertools.combinations(seen.items(), 2):
         assert np.linalg.norm(first - second) >= APART, f"{one} and {other}: {np.linalg.norm(first - second):.1f}"
+
+
+def test_the_style_names_only_what_streamlit_has_and_its_own_accent():
+    style = (ROOT / "ui" / "style.css").read_text()
+    frontend = Path(streamlit.__file__).parent / "static" / "static" / "js"
+    known = "".join(script.read_text() for script in frontend.glob("*.js"))
+    named = set(re.findall(r'data-(?:testid|variant)="([^"]+)"', style))
+    assert len(named) > 15 and {name for name in named if name not in known} == set()
+    accent = ", ".join(str(int(THEME["dark"]["primaryColor"][i:i + 2], 16)) for i in (1, 3, 5))
+    assert f'stMarkdownBadge[style*="{accent}"]' in style
