@@ -1,5 +1,6 @@
 """A chart in its frame: a heading, the chart, and its numbers as CSV; the camera saves it as a picture."""
 
+from collections.abc import Callable
 from html import escape
 
 import pandas as pd
@@ -19,7 +20,7 @@ def picture_format() -> None:
 
 
 def card(heading: str, figure: go.Figure | None, name: str, numbers: pd.DataFrame | None = None, *, note: str = "",
-         height: int = 320, without: str = "") -> None:
+         height: int = 320, without: str = "", on_pick: Callable[[float], None] | None = None) -> None:
     """Show a chart with its heading, a line about it and its numbers to download.
 
     Args:
@@ -30,6 +31,7 @@ def card(heading: str, figure: go.Figure | None, name: str, numbers: pd.DataFram
         note: A line below the heading.
         height: In pixels.
         without: What is said in the place of a chart.
+        on_pick: See ``show``.
     """
     with st.container(border=True, key=f"card-{name}", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -43,17 +45,32 @@ def card(heading: str, figure: go.Figure | None, name: str, numbers: pd.DataFram
         if figure is None:
             html.empty("Not known", without)
         else:
-            show(figure, name, height)
+            show(figure, name, height, on_pick)
 
 
-def show(figure: go.Figure, name: str, height: int = 320) -> None:
-    """Draw a chart in the look of the app."""
+def show(figure: go.Figure, name: str, height: int = 320, on_pick: Callable[[float], None] | None = None) -> None:
+    """Draw a chart in the look of the app.
+
+    Args:
+        figure: What is drawn.
+        name: Of the file that is saved.
+        height: In pixels.
+        on_pick: Called with the ``customdata`` of a point that is clicked.
+    """
     figure.update_layout(height=height, margin={"l": 8, "r": 8, "t": 10, "b": 8}, font={"size": 12}, dragmode=False,
                          hoverlabel={"font": {"size": 12}})
     figure.update_xaxes(automargin=True, tickfont={"size": 12})
     figure.update_yaxes(automargin=True, tickfont={"size": 12})
     kind = str(st.session_state.get(FORMAT, "PNG")).lower()
-    st.plotly_chart(figure, width="stretch", key=f"chart-{name}", config={
+    key = f"chart-{name}"
+
+    def picked() -> None:
+        points = st.session_state[key]["selection"]["points"]
+        if on_pick and points and "customdata" in points[0]:
+            on_pick(float(points[0]["customdata"]))
+
+    st.plotly_chart(figure, width="stretch", key=key, on_select=picked if on_pick else "ignore",
+                    selection_mode="points", config={
         "displaylogo": False, "modeBarButtons": [["toImage"]],
         "toImageButtonOptions": {"format": kind, "filename": name, "scale": 3 if kind == "png" else 1,
                                  "width": 800, "height": round(height * 1.25)}})

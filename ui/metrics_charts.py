@@ -50,8 +50,9 @@ def precision_recall(about: Mapping[str, Any], threshold: float, now: Mapping[st
     if curve.empty:
         return None, curve
     figure = go.Figure(go.Scatter(
-        x=curve["recall"], y=curve["precision"], mode="lines", customdata=curve["threshold"], name="every threshold",
-        line={"color": accent()[1], "width": 2},
+        x=curve["recall"], y=curve["precision"], mode="lines+markers", customdata=curve["threshold"],
+        name="every threshold", line={"color": accent()[1], "width": 2}, marker={"size": 12, "opacity": 0},
+        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},  # there to be clicked
         hovertemplate="threshold %{customdata:.2f}: recall %{x:.3f}, precision %{y:.3f}<extra></extra>"))
     figure.add_scatter(x=[now["recall"]], y=[now["precision"]], mode="markers+text", name=f"{threshold:.2f}",
                        text=[f" {threshold:.2f}"], textposition="middle right", cliponaxis=False,

@@ -15,6 +15,7 @@ from ui.metrics_card import card, picture_format
 from ui.metrics_reviews import explain
 from ui.models import models
 
+_LEAST, _MOST = 0.02, 0.98
 _WAYS = ("Counts", "By row", "By column")
 _NO_TERRAIN = "Elevation of the ground is needed; score again once the project has some."
 
@@ -84,13 +85,19 @@ def _thresholds(run: Run, about: Mapping[str, Any], name: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         own = float(run.about.get("threshold", 0.5))
-        threshold = st.slider("Working threshold", 0.02, 0.98, own, 0.01, key=f"threshold-{name}",
+        key = f"threshold-{name}"
+        threshold = st.slider("Working threshold", _LEAST, _MOST, own, 0.01, key=key,
                               help="Figures as they would be at another threshold. The map stays; it is drawn again "
                                    "on the page Detect.")
+
+        def move(to: float) -> None:
+            st.session_state[key] = min(max(round(to, 2), _LEAST), _MOST)
+
         now = at_threshold(about, threshold)
         figure, numbers = charts.precision_recall(about, threshold, now)
         card("Precision and recall at every threshold", figure, f"{name}-curve", numbers,
-             without="No probabilities were stored.")
+             note="The point is the working threshold: move it with the slider, or click on the curve.",
+             without="No probabilities were stored.", on_pick=move)
     with right:
         html.figures({title: "–" if isnan(now[name]) else f"{now[name]:.3f}" for title, name in (
             ("Precision", "precision"), ("Recall", "recall"), ("F1", "f1"), ("IoU", "iou"))})

@@ -128,6 +128,16 @@ def test_a_detection_is_scored_its_threshold_moved_and_a_chart_saved(open_page, 
     before = moved.inner_text()
     page.get_by_role("slider", name="Working threshold").press("End")
     expect(moved).not_to_have_text(before)
+    expect(moved).to_contain_text("Recall0.000")
+    expect(page.locator(".js-plotly-plot")).to_have_count(9)
+    spot = page.locator(".js-plotly-plot").nth(2).evaluate("""(plot) => {
+        const { xaxis, yaxis } = plot._fullLayout, box = plot.getBoundingClientRect(), curve = plot._fullData[0];
+        const at = [...curve.customdata].findIndex((each) => each > 0.4);
+        return [box.x + xaxis._offset + xaxis.l2p(curve.x[at]), box.y + yaxis._offset + yaxis.l2p(curve.y[at])];
+    }""")
+    page.mouse.move(*spot)
+    page.mouse.click(*spot)  # on the curve
+    expect(moved).not_to_contain_text("Recall0.000")
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV").first.click()
     download.value.save_as(tmp_path / "confusion.csv")
