@@ -75,6 +75,8 @@ class LabelFile:
 def from_reviews(detections: geopandas.GeoDataFrame) -> Labels:
     """Take what people decided: accepted, edited and drawn are landslides, rejected are not, the rest is unknown.
 
+    Where another detection of the same ground was decided, such as that of another model, nothing is unknown.
+
     Args:
         detections: As ``core.review.Ledger.detections`` gives them.
     """
@@ -83,8 +85,8 @@ def from_reviews(detections: geopandas.GeoDataFrame) -> Labels:
     frame = geopandas.GeoDataFrame(
         {"class": np.where(decided["status"] == "rejected", "other", "landslide")},
         geometry=decided.geometry.to_numpy(), crs=WGS84)
-    return Labels(frame, shapely.union_all(detections.geometry[status == "unreviewed"].to_numpy()), None,
-                  "reviewed detections")
+    unknown = shapely.union_all(detections.geometry[status == "unreviewed"].to_numpy())
+    return Labels(frame, unknown.difference(shapely.union_all(frame.geometry.to_numpy())), None, "reviewed detections")
 
 
 def look_at(path: Path) -> LabelFile:

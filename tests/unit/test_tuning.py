@@ -74,6 +74,10 @@ def test_reviews_become_labels_and_what_nobody_looked_at_is_unknown():
     labels = from_reviews(frame)
     assert labels.frame["class"].tolist() == ["landslide"] * 3 + ["other"] and labels.ignored.equals(shapes[4])
     assert labels.counts == {"landslide": 3, "other": 1}
+    again = geopandas.GeoDataFrame({"status": ["accepted", "unreviewed"]}, crs=4326,
+                                   geometry=degrees(place(0, 0), place(5, 0)))  # by another model, half of it decided
+    half = geopandas.GeoSeries([from_reviews(again).ignored], crs=4326).to_crs(UTM)
+    assert half.area[0] == pytest.approx(50, rel=1e-3)
 
 
 def test_unreviewed_ground_is_never_known(project, squares):
