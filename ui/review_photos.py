@@ -19,12 +19,15 @@ from ui.words import errors_in_words
 
 PHOTO_COLOUR = "#8d5a97"
 _ROUND_DEG = 4e-5
+_ADDED = "review-photo-added"
 
 
 def photos(look: Review, row: pd.Series) -> None:
     """Show the photos, and take another."""
     there = row["photos"]
-    with st.expander(f"Photos ({len(there)})" if there else "Photos", icon=":material/photo_camera:"):
+    title = f"Photos ({len(there)})" if there else "Photos"
+    opened = st.session_state.get(_ADDED) == row["id"]  # with another title it is another expander
+    with st.expander(title, icon=":material/photo_camera:", expanded=opened):
         for each in there:
             if (file := photo_file(look.project, each)) is not None:
                 placed = f"{each['lat']:.5f}, {each['lon']:.5f}" if each.get("lat") is not None else "without a place"
@@ -36,6 +39,7 @@ def photos(look: Review, row: pd.Series) -> None:
             with errors_in_words():
                 taken = take_photo(look.project.folder, given.getvalue())
                 acts.save(look, lambda: change(row["id"], int(row["version"]), photos=[*there, taken]))
+                st.session_state[_ADDED] = row["id"]
                 st.rerun()
 
 

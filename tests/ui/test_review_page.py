@@ -1,9 +1,11 @@
 """The page of the review by Streamlit's own test driver: empty, full, every button but the map's, two people."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from rasterio.crs import CRS
 from shapely.geometry import box
 
@@ -181,3 +183,18 @@ def test_the_date_before_is_beside(found, make_raster, page, words):
     project = change_layer(open_project(found.folder), "image", date="2020-05-01")
     add_layer(project, "image", found.folder / "layers" / "before.tif", "Before", "2018-05-01")
     assert "2018-05-01 Before" in words(page())
+
+
+def test_a_photo_is_added_and_stays_in_sight_with_its_place(found, page):
+    made, exif = io.BytesIO(), Image.Exif()
+    exif.get_ifd(0x8825).update({1: "N", 2: (33.0, 12.0, 0.0), 3: "E", 4: (103.0, 48.0, 0.0)})
+    Image.new("RGB", (40, 30), (90, 120, 60)).save(made, "JPEG", exif=exif)
+    app = page()
+    app.file_uploader[0].set_value(("crown.jpg", made.getvalue(), "image/jpeg")).run()
+    next(each for each in app.button if each.label == "Add this photo").click().run()
+    [photo] = Ledger(found).detections().iloc[0]["photos"]
+    shelf = next(each for each in app.expander if each.label.startswith("Photos"))
+    assert not app.exception and (photo["lat"], photo["lon"]) == (33.2, 103.8)
+    assert shelf.label == "Photos (1)" and shelf.proto.expanded
+    next(each for each in app.button if each.key == "act-next").click().run()
+    assert not next(each for each in app.expander if each.label.startswith("Photos")).proto.expanded
