@@ -198,8 +198,8 @@ def _notes(request: Request, slides: geopandas.GeoDataFrame, here: geopandas.Geo
     first, second = tree.query(here.geometry.to_numpy(), predicate="intersects")
     pairs = shapely.intersection(here.geometry.to_numpy()[first], here.geometry.to_numpy()[second])
     if doubled := len(set(first[(first < second) & (shapely.area(pairs) > 0)].tolist())):
-        found.append(Finding("warn", f"{doubled} landslides overlap another one: what two outlines cover counts once, "
-                                     "and they are fewer than they seem."))
+        found.append(Finding("warn", f"Outlines of landslides that overlap another one: {doubled}. What two cover "
+                                     "counts once; there may be fewer landslides than it seems."))
     hits = tree.query(others.geometry.to_numpy(), predicate="intersects")
     if len(hits[0]):
         found.append(Finding("warn", f"{len(set(hits[0].tolist()))} labels of another class overlap landslides: there "
