@@ -25,6 +25,7 @@ from core.config import SCHEMES
 from core.errors import InputError, StorageError
 from core.files import write_atomic
 from core.grid import Grid
+from core.raster import wants_alpha
 from core.styles import Style, imagery
 from core.terrain import gradients, hillshade
 from core.vectors import read_outlines
@@ -143,7 +144,7 @@ def _middle(shapes: list[shapely.Geometry]) -> tuple[float, float] | None:
 def warped(source: rasterio.DatasetReader, grid: Grid, resampling: Resampling) -> WarpedVRT:
     """Return an open raster as it would lie on another grid."""
     return WarpedVRT(source, crs=grid.crs, transform=grid.transform, width=grid.width, height=grid.height,
-                     resampling=resampling)
+                     resampling=resampling, add_alpha=wants_alpha(source))
 
 
 def colours(source: rasterio.DatasetReader, grid: Grid, style: Style | None) -> NDArray[np.uint8]:

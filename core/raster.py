@@ -111,6 +111,14 @@ def observed_on(
     return read_on(dataset, grid, indexes, use_alpha=use_alpha)[1]
 
 
+def wants_alpha(dataset: rasterio.DatasetReader) -> bool:
+    """Return whether, once a raster is warped, only an added band of alpha can tell where it holds nothing.
+
+    An internal mask, as beside JPEG, is not carried over by itself.
+    """
+    return dataset.nodata is None and ColorInterp.alpha not in dataset.colorinterp
+
+
 def reduced(values: NDArray[np.float32], observed: NDArray[np.bool_], times: int,
             ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the means of squares of ``times`` x ``times`` pixels.
@@ -167,9 +175,8 @@ def _read_aligned(
 def _read_warped(
     dataset: rasterio.DatasetReader, grid: Grid, indexes: Sequence[int], resampling: Resampling,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    add_alpha = dataset.nodata is None and ColorInterp.alpha not in dataset.colorinterp
     with WarpedVRT(dataset, crs=grid.crs, transform=grid.transform, height=grid.height, width=grid.width,
-                   resampling=resampling, add_alpha=add_alpha, warp_mem_limit=64) as warped:
+                   resampling=resampling, add_alpha=wants_alpha(dataset), warp_mem_limit=64) as warped:
         values = warped.read(list(indexes)).astype(np.float32)
         if ColorInterp.alpha in warped.colorinterp:  # GDAL takes alpha for a mask in 8 and 16 bit rasters only
             return values, warped.read(warped.colorinterp.index(ColorInterp.alpha) + 1) > 0

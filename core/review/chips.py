@@ -17,13 +17,14 @@ from affine import Affine
 from numpy.typing import NDArray
 from PIL import Image
 from rasterio.crs import CRS
-from rasterio.enums import MaskFlags, Resampling
+from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from shapely.geometry.base import BaseGeometry
 
 from core.errors import InputError
 from core.grid import Grid
+from core.raster import wants_alpha
 from core.styles import Style
 
 SIDE_PX = 256
@@ -70,7 +71,7 @@ def draw(source: Source, grid: Grid) -> bytes:
         coarser = {} if level is None else {"overview_level": level}
         with (rasterio.open(source.path, driver="GTiff", **coarser) as part,
               WarpedVRT(part, crs=grid.crs, transform=grid.transform, width=SIDE_PX, height=SIDE_PX,
-                        add_alpha=MaskFlags.all_valid in part.mask_flag_enums[0],
+                        add_alpha=wants_alpha(part),
                         resampling=Resampling.nearest if source.style.categorical else Resampling.bilinear) as view):
             values = view.read(source.style.indexes, masked=True)
             if view.count > part.count:  # the alpha band, which says what lies beside an image without nodata

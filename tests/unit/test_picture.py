@@ -60,6 +60,13 @@ def test_nodata_is_clear(make_raster, tmp_path):
     assert (made[300, :900, 3] == 0).all() and (made[300, 1000:, 3] == 255).all()
 
 
+def test_what_an_internal_mask_hides_is_clear(make_raster, tmp_path):
+    seen = np.tile(np.arange(400) >= 200, (400, 1))
+    image = make_raster("masked.tif", np.full((3, 400, 400), 120, "uint8"), mask=seen)
+    made = pixels(picture(image, tmp_path / "made"))
+    assert (made[300, :900, 3] == 0).all() and (made[300, 1000:, 3] == 255).all()
+
+
 def test_relief_shows_the_ground_and_only_where_it_is_known(grey, make_raster, tmp_path):
     ramp = np.abs(np.arange(40, dtype="float32") - 20)[None] * np.full((120, 1), 4, "float32")
     ramp[:60] = -9999

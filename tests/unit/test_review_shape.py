@@ -120,6 +120,15 @@ def test_chips_show_the_ground_around_true_to_scale(ground):
         assert abs(int(np.asarray(chip.convert("RGB"))[4, 4, 0]) - 128) <= 4, "no colour is made up beside the image"
 
 
+def test_a_chip_is_grey_where_an_internal_mask_hides_the_image(make_raster):
+    seen = np.tile(np.arange(128) >= 64, (128, 1))
+    image = make_raster("masked.tif", np.full((3, 128, 128), 40, "uint8"), gsd=0.5, mask=seen)
+    grid = place(in_degrees(image, 50, 50, 78, 78))
+    with Image.open(io.BytesIO(draw(Source("Image", image, Style("image", (1, 2, 3))), grid))) as chip:
+        pixels = np.asarray(chip.convert("RGB")).astype(int)[128, :, 0]
+    assert abs(pixels[40] - 128) <= 4 and abs(pixels[-40] - 40) <= 4
+
+
 def photo(kind="JPEG", size=(300, 200), gps=None, orientation=None):
     made, exif = io.BytesIO(), Image.Exif()
     if gps:
