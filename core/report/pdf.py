@@ -21,7 +21,7 @@ from core.picture import scale_bar
 from core.project import Project, Run
 from core.report.content import Landslide, Report
 from core.report.maps import Picture, frame_of, graticule, image_map, probability_colours, probability_map, relief_map
-from core.report.sheet import ACCENT, INK, INNER, LINE, PALE, Sheets
+from core.report.sheet import ACCENT, HEIGHT, INK, INNER, LINE, PALE, WIDTH, Sheets
 from core.review import chips
 from core.statistics import bins_for, size_frequency
 from core.styles import Style, imagery
@@ -31,6 +31,9 @@ COLOUR = _BINARY.colours[_BINARY.landslide]
 _HALO = [effects.withStroke(linewidth=2.5, foreground="white")]
 _SLIDE = (Patch(facecolor=COLOUR + "55", edgecolor=COLOUR, label="landslide"),)
 _TALLEST, _LEAST, _GAP, _WIDE = 6.4, 4.5, 0.35, 0.6
+_A_TICK = 1.0
+"""Inches that a coordinate needs beside a map."""
+
 _FEW = 5
 
 
@@ -60,7 +63,7 @@ def report_pdf(project: Project, run: Run, report: Report,
                                   if name in ("Place", "Image of", "Event", "Detection")), 8.5)
         sheets.space(0.2)
         sheets.figures(report.figures)
-        grid = frame_of(project.path(report.image))
+        grid = frame_of(run.folder / "classes.tif" if run.about.get("area") else project.path(report.image))
         _maps(sheets, report, [("Landslides on the image", image_map(project, report.image, report.dem, grid), _SLIDE)])
         progress(0.3)
         _maps(sheets, report, [*_others(project, run, report, grid)])
@@ -133,17 +136,20 @@ def _map(axes: Axes, picture: Picture, report: Report, legend: Sequence[Patch], 
     shapes = report.outlines.to_crs(picture.grid.crs.to_wkt()).geometry
     axes.add_collection(_patches(shapes, filled=legend is _SLIDE))
     axes.set(xlim=(left, right), ylim=(bottom, top))
-    for longitude, axis in ((True, axes.xaxis), (False, axes.yaxis)):
-        axis.set_ticks(*graticule(picture.grid, longitude=longitude, ticks=3 if small else 4))
+    wide, tall = axes.get_position().width * WIDTH, axes.get_position().height * HEIGHT
+    for longitude, axis, inches in ((True, axes.xaxis, wide), (False, axes.yaxis, tall)):
+        ticks = min(3 if small else 4, max(1, int(inches / _A_TICK)))
+        axis.set_ticks(*graticule(picture.grid, longitude=longitude, ticks=ticks))
     axes.tick_params(labelsize=6.5, colors=PALE, width=0.5, length=3, direction="out")
     axes.tick_params(axis="y", labelrotation=90)
     for label in axes.get_yticklabels():
         label.set_verticalalignment("center")
     for spine in axes.spines.values():
         spine.set(color=LINE, linewidth=0.6)
-    _scale(axes, picture)
-    axes.annotate("N", xy=(0.95, 0.98), xytext=(0.95, 0.86), xycoords="axes fraction", ha="center", va="center",
-                  size=9, weight="bold", color=INK, path_effects=_HALO,
+    _scale(axes, picture, tall)
+    x = 0.2 / wide  # upper left, of one size in a flat map too
+    axes.annotate("N", xy=(x, 1 - 0.07 / tall), xytext=(x, 1 - 0.42 / tall), xycoords="axes fraction",
+                  ha="center", va="center", size=9, weight="bold", color=INK, path_effects=_HALO,
                   arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.2, "path_effects": _HALO})
     axes.legend(handles=legend, loc="lower right", fontsize=7, framealpha=0.9, edgecolor=LINE, borderpad=0.6,
                 handlelength=1.2)
@@ -164,16 +170,17 @@ def _patches(shapes: object, *, filled: bool) -> PatchCollection:
     return PatchCollection(patches, facecolor=(COLOUR + "40") if filled else "none", edgecolor=COLOUR, linewidth=0.8)
 
 
-def _scale(axes: Axes, picture: Picture) -> None:
+def _scale(axes: Axes, picture: Picture, tall: float) -> None:
     """Draw a scale bar of a round length at the lower left; its length is true on the ground."""
     grid = picture.grid
     a_metre = grid.gsd_m / abs(grid.transform.a)
     left, right, bottom, top = picture.extent
     metres, words = scale_bar((right - left) * a_metre / 5)
-    x, y, length = left + 0.03 * (right - left), bottom + 0.04 * (top - bottom), metres / a_metre
+    an_inch = (top - bottom) / tall
+    x, y, length = left + 0.03 * (right - left), bottom + 0.1 * an_inch, metres / a_metre
     axes.plot([x, x + length], [y, y], color=INK, linewidth=2.5, solid_capstyle="butt",
               path_effects=[effects.withStroke(linewidth=5, foreground="white")])
-    axes.text(x + length / 2, y + 0.012 * (top - bottom), words, ha="center", va="bottom", size=7.5, color=INK,
+    axes.text(x + length / 2, y + 0.04 * an_inch, words, ha="center", va="bottom", size=7.5, color=INK,
               path_effects=_HALO)
 
 

@@ -1,6 +1,7 @@
 """The report: what it says of a detection, what people's reviews and labels change in it, and its pages."""
 
 import io
+import itertools
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pypdfium2
 import pytest
 from affine import Affine
+from matplotlib.figure import Figure
 from rasterio.crs import CRS
 
 from core.errors import InputError
@@ -17,8 +19,9 @@ from core.grid import Grid
 from core.project import open_project, remove_layer
 from core.registry import ModelCard, find_model, save_model
 from core.report import gather, report_pdf
-from core.report.maps import graticule
-from core.report.sheet import INNER, Sheets, wrapped
+from core.report.maps import Picture, frame_of, graticule
+from core.report.pdf import _map
+from core.report.sheet import HEIGHT, INNER, WIDTH, Sheets, wrapped
 from core.review import Ledger, accept, reject
 from tests.e2e.conftest import ATTACK, compare_with_earlier, make_project
 
@@ -126,6 +129,29 @@ def test_a_report_tells_what_changed_since_an_earlier_date(project, models):
     pages = pypdfium2.PdfDocument(report_pdf(project, run, report))
     text = " ".join(page.get_textpage().get_text_range() for page in pages)
     assert "What changed since 9 August 2016" in text and "2 (3,200 m²)" in text
+
+
+def test_the_maps_of_a_searched_part_show_that_part(project, models, monkeypatch):
+    framed = []
+    monkeypatch.setattr("core.report.pdf.frame_of", lambda path: framed.append(path.name) or frame_of(path))
+    for area in (None, "POLYGON ((0 0, 0 1, 1 1, 0 0))"):
+        run = change_run(project, area=area)
+        report_pdf(project, run, gather(project, run, models))
+    assert framed == ["after.tif", "classes.tif"]
+
+
+def test_coordinates_of_a_flat_map_have_room(project, models):
+    report = gather(project, project.runs()[0], models)
+    figure = Figure((WIDTH, HEIGHT))
+    axes = figure.add_axes((0.1, 0.5, 0.8, 0.8 / HEIGHT))  # 0.8 inches high
+    grid = Grid((60, 500), Affine.translation(388_000, 3_676_000) @ Affine.scale(4, -4), CRS.from_epsg(32648))
+    _map(axes, Picture(grid, np.zeros((60, 500, 4), "uint8")), report, [], small=False)
+    figure.draw_without_rendering()
+    for labels, side in ((axes.get_xticklabels(), "x"), (axes.get_yticklabels(), "y")):
+        ends = sorted(tuple(getattr(each.get_window_extent(), f"interval{side}")) for each in labels)
+        assert ends and all(a[1] < b[0] for a, b in itertools.pairwise(ends))
+    texts = [each.get_window_extent() for each in axes.texts]
+    assert len(texts) == 2 and not texts[0].overlaps(texts[1])  # the bar's length and the north
 
 
 def test_a_report_of_nothing_found(project, models):
