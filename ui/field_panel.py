@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import shapely
 import streamlit as st
 
 from core.errors import InputError, ScarpError
@@ -18,12 +20,13 @@ from ui import html, state
 from ui.inventory_downloads import inventory_downloads
 from ui.layers import shapes
 from ui.review_acts import scene
-from ui.review_state import WHO, Review
+from ui.review_state import WHO, Review, name_of
 from ui.words import errors_in_words, plain, say
 
 _KINDS = {"added": "New", "deleted": "Deleted", "changed": "Changed"}
 _COLOURS = {"added": "#2f8a66", "deleted": "#5c6470", "changed": "#d9822b"}
 OUTING, CHANGES = "field-outing", "field-changes"
+_SEEN = "field-seen"
 SHOWN = 200
 
 
@@ -76,14 +79,18 @@ def _back(look: Review, outing: Outing) -> None:
     for remark in diff.remarks:
         st.warning(remark, icon=":material/warning:")
     html.figures({"New": str(len(diff.of("added"))), "Deleted": str(len(diff.of("deleted"))),
-                  "Moved": str(len(diff.of("moved"))), "Unchanged": str(diff.unchanged)})
+                  "Changed": str(len(diff.of("changed"))), "Unchanged": str(diff.unchanged)})
     if not diff.changes:
         html.note("The copy says the same as what was given out.")
         return
     st.session_state[CHANGES] = diff
+    if st.session_state.get(_SEEN) != given.file_id:
+        st.session_state[_SEEN] = given.file_id
+        state.select(None, tuple(shapely.total_bounds([each.after or each.before for each in diff.changes]).tolist()))
+    names = {row["id"]: name_of(row) for row in look.frame.to_dict("records")}
     with st.container(height=300 if len(diff.changes) > 5 else "content", border=True):
         chosen = {each.id for each in diff.changes[:SHOWN]
-                  if st.checkbox(plain(in_words(each)), value=True, key=f"field-{given.file_id}-{each.id}")}
+                  if st.checkbox(plain(in_words(each, names)), value=True, key=f"field-{given.file_id}-{each.id}")}
     if more := [each.id for each in diff.changes[SHOWN:]]:
         html.note(f"{len(more):,} more are taken along.")
         chosen.update(more)
@@ -107,13 +114,14 @@ def field_layers() -> list[dict[str, Any]]:
             for kind, title in _KINDS.items() if diff.of(kind)]
 
 
-def in_words(change: Change) -> str:
-    """Return what happened to a landslide in a line."""
+def in_words(change: Change, names: Mapping[str, str] | None = None) -> str:
+    """Return what happened to a landslide in a line; it is called by its name, or by the beginning of its id."""
+    known = names or {}
     said = [*([f"outline moved by up to {change.moved_m:.1f} m"] if change.moved_m else []),
-            *([f"cut off {change.split_from[:8]}"] if change.split_from else []),
+            *([f"cut off {known.get(change.split_from, change.split_from[:8])}"] if change.split_from else []),
             *(f"{name.replace('_', ' ')}: {_said(old)} → {_said(new)}" for name, (old, new) in
               change.attributes.items() if change.kind == "changed")]
-    return f"{_KINDS[change.kind]} {change.id[:8]}{': ' if said else ''}{'; '.join(said)}"
+    return f"{_KINDS[change.kind]} {known.get(change.id, change.id[:8])}{': ' if said else ''}{'; '.join(said)}"
 
 
 def _said(value: object) -> str:

@@ -41,7 +41,16 @@ def test_a_package_is_made_and_its_return_is_shown(run, opened, words, tmp_path)
     changed, added = map(in_words, outing.difference(tmp_path / "edited.gpkg").changes)
     assert changed == f"Changed {name}: type: unknown → debris flow; scale: nothing → 5000"
     assert added.startswith("New ") and len(added) == 12
-    assert len(Ledger(run).detections()) == 1
+    assert len(Ledger(run).detections()) == 1, "nothing is taken yet"
+    app.file_uploader[0].set_value(("edited.gpkg", (tmp_path / "edited.gpkg").read_bytes(), "")).run()
+    assert not app.exception and "Changed Landslide 1: type: unknown → debris flow; scale: nothing → 5000" in [
+        each.label.replace("\\", "") for each in app.checkbox]
+    west, south, east, north = app.session_state["fly"]["bounds"]
+    assert 103 < west < east < 104 and 33 < south < north < 34, "the map goes where the changes are"
+    app.checkbox[-1].uncheck().run()
+    app.text_input(key="field-who").input("Ana")
+    app.button(key="field-take").click().run()
+    assert not app.exception and Ledger(run).detections()["type"].tolist() == ["debris flow"]
 
 
 def test_the_inventory_is_a_file_of_what_was_confirmed(run, opened, words):  # noqa: F811
