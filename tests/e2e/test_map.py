@@ -213,6 +213,14 @@ def test_an_area_is_drawn_edited_kept_and_removed(open_page):
     page.wait_for_url(lambda url: "area=" not in url)
     assert area_of(page) is None
 
+    page.locator("[data-action=rectangle]").click()
+    page.mouse.move(*inside(page, 0.4, 0.4))
+    page.mouse.down()
+    page.mouse.move(*inside(page, 0.55, 0.6), steps=6)
+    page.mouse.up()
+    page.wait_for_url(lambda url: "area=" in url)
+    assert len(area_of(page)) == 5
+
 
 def test_two_layers_are_compared_side_by_side(open_page):
     page = open_page("/detect")

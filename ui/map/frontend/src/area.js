@@ -28,7 +28,7 @@ export class Area {
     const feature = { draggable: true, coordinates: { draggable: true, midpoints: true, deletable: true } };
     this.draw = new TerraDraw({
       adapter: new TerraDrawMapLibreGLAdapter({ map, coordinatePrecision: 9 }),
-      modes: [new TerraDrawPolygonMode({ styles, pointerDistance: CLOSE_PX }), new TerraDrawRectangleMode({ styles }),
+      modes: [new TerraDrawPolygonMode({ styles, pointerDistance: CLOSE_PX }), new TerraDrawRectangleMode({ styles, drawInteraction: 'click-move-or-drag' }),
         new TerraDrawLineStringMode({ pointerDistance: CLOSE_PX, styles: { lineStringColor: PEN, lineStringWidth: 3, closingPointColor: PAPER, closingPointOutlineColor: INK,
           closingPointOutlineWidth: 2, closingPointWidth: 5 } }),
         new TerraDrawSelectMode({ flags: { polygon: { feature } }, keyEvents: null, allowManualDeselection: false, pointerDistance: 20,

@@ -4,7 +4,7 @@ import { uneditable } from './area.js';
 import { button, el } from './dom.js';
 
 const HINTS = {
-  rectangle: 'Click one corner, then the opposite one. Esc cancels.',
+  rectangle: 'Drag over the ground, or click two opposite corners. Esc cancels.',
   polygon: 'Click to add corners; click the first one again to close. Esc cancels.',
   edit: 'Drag corners; drag a midpoint to add one; right-click removes one.',
   linestring: 'Click outside the outline, then on its other side; click the last point again, or press Enter. Esc cancels.',
