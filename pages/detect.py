@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import state
+from ui import html, state
 from ui.detect_job import followed_job, job_panel, preview_of, settle, watch
 from ui.detect_layers import detect_layers
 from ui.detect_panel import detect_panel, keep_choices
@@ -60,11 +60,14 @@ with st.sidebar:
         job_panel(project, job)
     elif tab == "Detect":
         detect_panel(project)
+    elif run is None and job and job.active:
+        html.empty("The detection is under way", "What it finds comes here when it is done; its progress is in Detect.")
+        watch(project, job)
     else:
         (landslides_panel if tab == "Landslides" else figures_panel)(project, run, shown)
         if job and job.active:
             watch(project, job)
-    following = job if tab == "Detect" else None
+    following = job if tab == "Detect" or run is None else None
     with st.spinner("Preparing the layers ..."):
         layers = detect_layers(project, None if following and following.active else run, shown,
                                preview_of(project, following))

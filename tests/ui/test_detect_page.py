@@ -167,7 +167,7 @@ def test_what_spoils_a_result_is_said_and_what_cannot_work_cannot_be_started(val
     assert "Use another image" in app.error[0].value and button(app, "Detect landslides").disabled
 
 
-def test_a_press_asks_for_what_was_chosen_and_follows_it(valley, monkeypatch, page):
+def test_a_press_asks_for_what_was_chosen_and_follows_it(valley, monkeypatch, page, words):
     asked = {}
 
     def submit(folder, **what):
@@ -188,6 +188,8 @@ def test_a_press_asks_for_what_was_chosen_and_follows_it(valley, monkeypatch, pa
         assert options["--threshold"] == 0.3 and options["--window"] == 512
         assert app.query_params["job"] == job.id
         assert button(app, "Cancel") and "Detect landslides" not in [each.label for each in app.button]
+        assert "under way" in words(turn(app, "Figures")) and "under way" in words(turn(app, "Landslides"))
+        turn(app, "Detect")
         button(app, "Set up another detection").click().run()
         assert button(app, "Detect landslides") and "job" not in app.query_params
     finally:

@@ -14,9 +14,12 @@ from core.export import write_outlines
 from core.files import write_json
 from core.measure import Measured
 from core.project import add_layer, create
+from core.redraw import Cut
 from core.styles import Imagery, Style
 from core.tokens import signer
+from ui.detect_layers import detect_layers
 from ui.layers import bounds_of, footprints, map_layers, shapes
+from ui.outlines import Shown
 
 
 @pytest.fixture
@@ -56,6 +59,16 @@ def test_layers_come_top_first_with_what_shows_at_first(project):
             key: tuple(value) if isinstance(value, list) else value for key, value in use.items()})
         assert layer["bounds"] == pytest.approx(bounds_of(project.path(project.layers[0])), abs=1e-5)
     assert len(json.dumps(layers)) < 8_000, "this is sent at every rerun"
+
+
+def test_the_class_map_says_where_it_was_cut_when_the_outlines_are_others(project):
+    own, run = Cut(0.4, 0.0), project.runs()[0]
+
+    def title(cut):
+        layers = detect_layers(project, run, Shown(run.folder / "landslides.gpkg", own, cut), None)
+        return next(layer["title"] for layer in layers if layer["slot"] == "classes")
+
+    assert title(own) == "Class map" and title(Cut(0.6, 0.0)) == "Class map at 0.40"
 
 
 def test_an_image_offers_its_bands_and_stretches_with_names(project):
