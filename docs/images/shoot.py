@@ -1,7 +1,7 @@
 """Take pictures of every page, light and dark, into this folder: python docs/images/shoot.py [http://127.0.0.1:8501].
 
 Without an address it starts the app itself, on a copy of the demonstration project that ``make demo`` makes, in which
-the second date is searched too, two models are compared, detections are scored and the two dates compared: minutes.
+the second date is searched too, three models are compared, detections are scored and the two dates compared: minutes.
 """
 
 import io
@@ -30,8 +30,9 @@ from core.scored import score, suggested
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PAGES = {"overview": "/", "data": "/data", "detect": "/detect", "review": "/review", "compare": "/compare",
-         "metrics": "/metrics", "change": "/change", "train": "/train", "report": "/report", "jobs": "/jobs"}
-MODELS = ("fstf_net_lite", "rae_d_lite")
+         "metrics": "/metrics?run=demo", "change": "/change", "train": "/train", "report": "/report?run=demo",
+         "jobs": "/jobs"}
+MODELS = ("fstf_net_lite", "rae_d_lite", "fstf_net_six")
 SIZE = {"width": 1440, "height": 900}
 READY = ".sm-root[data-ready='1'][data-idle='1']"
 INSIDE_LARGEST = """() => {
@@ -84,12 +85,14 @@ def fill(folder: Path) -> None:
     if both := dates.suggested(dates.sides(project)):
         finish(dates.compare(project, *both, correct=True, tolerance_m=None, min_area_m2=50))
     image = next(each for each in project.of("image") if each.date == newest.about["image_date"])
-    finish(Request(image, find_model(MODELS[1])).submit(project, None))
-    rival, labels = project.runs()[0], suggested(project, newest)
+    runs, labels = [newest], suggested(project, newest)
+    for model in MODELS[1:]:
+        finish(Request(image, find_model(model), dem).submit(project, None))
+        runs.append(next(run for run in project.runs() if run.model == model))
     if labels:
-        for run in (newest, rival):
+        for run in runs:
             finish(score(project, run, labels))
-    finish(rivals.compare(project, [newest, rival], labels))
+    finish(rivals.compare(project, runs, labels))
 
 
 def finish(job: Job) -> None:
@@ -136,7 +139,7 @@ def main(address: str) -> None:
                 page = browser.new_context(viewport=SIZE, color_scheme=theme).new_page()
                 page.set_default_timeout(LIMIT_MS)
                 page.add_init_script("localStorage.setItem('scarp-reviewer', 'A. Reviewer')")
-                page.goto(f"{address}{path}?project=demo")
+                page.goto(f"{address}{path}{'&' if '?' in path else '?'}project=demo")
                 shoot(page, name, theme)
                 page.context.close()
         browser.close()
