@@ -44,12 +44,13 @@ def projects(tmp_path_factory):
 
 def test_labels_areas_and_keeping_a_model(open_page, projects, models):
     page = open_page("/train?project=valley", size=(1280, 1600))
-    page.get_by_text("New fine-tuning").click(timeout=60_000)
+    page.get_by_text("IoU rose by 0.10 to 0.30").wait_for(timeout=60_000)
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()  # or a redraw closes the list
+    page.get_by_text("New fine-tuning").click()
     page.locator(".st-key-train-labels input").first.click()
     page.get_by_role("option", name="Mapped").click()
     page.get_by_text("9 landslides; about a quarter of them").wait_for()
     assert page.get_by_role("button", name="Start fine-tuning").is_enabled()
-    page.get_by_text("IoU rose by 0.10 to 0.30").wait_for()
     page.locator(".js-plotly-plot").nth(1).wait_for()
     page.get_by_label("Name of the model").fill("valley-1")
     page.get_by_role("button", name="Keep this model").click()
