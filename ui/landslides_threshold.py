@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.project import Project, Run
-from core.redraw import Cut, keep
+from core.redraw import Cut, cut_of, keep
 from core.request import again
 from ui import html, state
 from ui.models import card_of
@@ -60,7 +60,12 @@ def _refine(run: Run, cut: Cut) -> None:
 
 
 def _keep(project: Project, run: Run, cut: Cut, count: int) -> None:
+    """Keep the outlines and turn to them; a page that is drawn again in the middle of it keeps them once."""
     with errors_in_words():
+        for each in project.runs():
+            if (each.about.get("redrawn_from") or {}).get("run") == run.id and cut_of(dict(each.about)) == cut:
+                state.show_run(each.id)
+                st.rerun()
         out, bar = project.new_run(), st.progress(0.0, "Measuring ...")
         keep(run.folder, out, cut, again(project, run, card_of(run)).scene(project),
              lambda done: bar.progress(min(1.0, done / max(count, 1)), f"Measuring {done} of {count}"))

@@ -237,6 +237,10 @@ def test_kept_outlines_are_a_detection_of_their_own(found, page):
     assert kept.about["redrawn_from"]["run"] == "first" and len(app.dataframe[0].value) == 1
     assert "slope_mean_deg" in app.dataframe[0].value, "measured in full"
     assert json.loads((found.folder / "runs" / "first" / "run.json").read_text())["threshold"] == 0.4
+    cut = f"0.6_{kept.about['outlines']['min_area_m2']:g}"
+    twice = page(project="valley", run="first", cut=cut, panel="Landslides")
+    button(twice, "Keep these outlines").click().run()
+    assert twice.query_params["run"] == kept.id and len(found.runs()) == 2, "the same are kept once"
 
 
 def test_a_detection_is_renamed_and_not_deleted_without_a_question(found, page):
