@@ -101,7 +101,7 @@ def _odds(network: nn.Module, image: NDArray[np.float32], seen: NDArray[np.bool_
     if network.topography_channels:
         topography = topography_tensor(slopes[0], slopes[1], np.full(seen.shape, np.nan, np.float32))
         inputs.append(torch.from_numpy(topography)[None])
-    where = next(network.parameters()).device
+    where = next((each.device for each in network.parameters()), torch.device("cpu"))
     with autocast(where):
         logits = network(*(each.to(where) for each in inputs))[0].float().cpu()
     others = torch.cat([logits[:landslide], logits[landslide + 1:]]).logsumexp(0)
