@@ -86,6 +86,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finetune, "SCENES", 1)
     monkeypatch.setattr(finetune, "SCENE_PX", 192)
     monkeypatch.setattr(finetune, "BATCH", 2)
+    monkeypatch.setattr(finetune, "CALIBRATED_ON", 8)
 
 
 def settings(scene: dict[str, Path], **changes: object) -> FineTune:
@@ -255,7 +256,8 @@ def test_a_model_learns_an_image_whose_colours_it_never_saw(
 
 def test_a_killed_run_ends_in_the_same_weights(scene: dict[str, Path], models: Path, tmp_path: Path) -> None:
     start = ("import sys, pathlib\nfrom core.training import finetune as f\nf.SCENES, f.SCENE_PX = 1, 192\n"
-             "f.BATCH, f.SAVE_EVERY = 2, 2\nname, out, models, image, labels, area = sys.argv[1:]\nP = pathlib.Path\n"
+             "f.BATCH, f.SAVE_EVERY, f.CALIBRATED_ON = 2, 2, 8\n"
+             "name, out, models, image, labels, area = sys.argv[1:]\nP = pathlib.Path\n"
              "f.fine_tune(f.FineTune('random', name, P(image), P(labels), area=P(area), steps=6), P(out), P(models))\n")
 
     def begin(name: str, out: str) -> subprocess.Popen:
