@@ -18,9 +18,9 @@ from rasterio.enums import Resampling
 from rasterio.shutil import copy
 from rasterio.windows import Window
 
-from core.errors import InputError
 from core.grid import Grid
 from core.indices import ndvi
+from core.raster import reading
 from core.terrain import aspect_deg, gradients, hillshade, slope_deg
 
 SLOPE_STEP_DEG = 0.5
@@ -65,7 +65,7 @@ def relief(dem: Path, folder: Path, vertical_unit_m: float = 1.0) -> dict[str, P
     unit = "" if vertical_unit_m == 1 else f"{vertical_unit_m:g}-"
     made = {name: folder / f"{_mark(dem)}-{unit}{name}.tif" for name in _NODATA}
     if not all(path.is_file() for path in made.values()):
-        with _reading(dem) as source, _cogs(made, _profile(source, (source.height, source.width))) as out:
+        with reading(dem) as source, _cogs(made, _profile(source, (source.height, source.width))) as out:
             _render(source, out, vertical_unit_m)
     return made
 
@@ -85,7 +85,7 @@ def vegetation(source: Path, folder: Path, bands: tuple[int, int] | None = None)
     """
     made = {"ndvi": folder / f"{_mark(source)}-{'' if bands is None else '{}-{}-'.format(*bands)}ndvi.tif"}
     if not made["ndvi"].is_file():
-        with _reading(source) as data:
+        with reading(source) as data:
             share = min(1.0, (_MAX_PIXELS / (data.width * data.height)) ** 0.5)
             height, width = (max(1, round(n * share)) for n in data.shape)
             with _cogs(made, _profile(data, (height, width))) as out:
@@ -106,16 +106,6 @@ def _steps(value: NDArray[Any]) -> NDArray[np.uint8]:
     """Return values rounded to 0 to 250, NaN to 255."""
     with np.errstate(invalid="ignore"):
         return np.where(np.isfinite(value), np.clip(np.rint(value), 0, STEPS), 255).astype(np.uint8)
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[rasterio.DatasetReader]:
-    try:
-        with rasterio.open(path, driver="GTiff") as source:
-            yield source
-    except rasterio.errors.RasterioError as error:
-        raise InputError(f"raster {path.name}", got="a file that cannot be read to the end",
-                         expected="a whole GeoTIFF", remedy="Copy the file again.") from error
 
 
 def _profile(source: rasterio.DatasetReader, shape: tuple[int, int]) -> dict[str, Any]:

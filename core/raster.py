@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, Resampling
-from rasterio.errors import RasterioIOError
+from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
@@ -19,7 +20,7 @@ from core.grid import Grid
 from core.ingest import open_geotiff
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 BAND_ROLES = ("red", "green", "blue", "nir")
@@ -33,6 +34,21 @@ def open_raster(path: Path) -> rasterio.DatasetReader:
         InputError: It is not a GeoTIFF that may be read here.
     """
     return open_geotiff(path)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[rasterio.DatasetReader]:
+    """Open a GeoTIFF of a project's own to read from; use it as a context manager.
+
+    Raises:
+        InputError: It is gone or damaged, however far into the reading this shows.
+    """
+    try:
+        with rasterio.open(path, driver="GTiff") as source:
+            yield source
+    except RasterioError as error:
+        raise InputError(f"raster {path.name}", got="no file" if not path.exists() else "a damaged file",
+                         expected="a whole GeoTIFF", remedy="Copy or load the file again.") from error
 
 
 def grid_of(dataset: rasterio.DatasetReader) -> Grid:

@@ -18,7 +18,7 @@ from core.config import PROBABILITY_SCALE, SCHEMES
 from core.display import ASPECT_STEP_DEG, NDVI_STEP, SLOPE_STEP_DEG, STEPS
 from core.errors import InputError
 from core.ingest.geotiff import open_geotiff
-from core.raster import band_roles
+from core.raster import band_roles, reading
 
 SLOPE_RAMP = ("#fbf6dc", "#cfdcaa", "#86b99b", "#43899a", "#34598a", "#35306b", "#2a1145")
 """Colours of 0 to ``SLOPE_TOP_DEG``; what is steeper has the last one."""
@@ -165,7 +165,7 @@ def _roles(dataset: rasterio.DatasetReader) -> dict[str, int]:
 
 def _ranges(path: Path, indexes: list[int]) -> tuple[Ranges, Ranges]:
     """Return each band's percentiles and extremes over a sample of the whole image."""
-    with rasterio.open(path, driver="GTiff") as dataset:
+    with reading(path) as dataset:
         share = min(1.0, _SAMPLE / max(dataset.shape))
         height, width = (max(1, int(n * share)) for n in dataset.shape)
         sample = dataset.read(indexes, masked=True, out_shape=(len(indexes), height, width))

@@ -19,7 +19,7 @@ TABS = ("Detect", "Landslides", "Figures")
 def on_pick() -> None:
     """Remember the outline that was clicked, and turn to its attributes."""
     state.select(picked_from_map())
-    if state.get(state.SELECTED) is not None:
+    if state.selected() is not None:
         state.turn_to("Landslides")
 
 
@@ -73,5 +73,5 @@ with st.sidebar:
                                preview_of(project, following))
 
 draw_map(project=project.id, bounds=bounds_of(project.path(project.of("image")[0])), layers=layers,
-         area=state.current_area(project), selected=state.get(state.SELECTED), fly=state.get(state.FLY),
+         area=state.current_area(project), selected=state.selected(), fly=state.get(state.FLY),
          on_area=on_area, on_pick=on_pick)

@@ -56,12 +56,12 @@ def key_figures(run: Run, table: pd.DataFrame) -> None:
 
 
 def _selected(table: pd.DataFrame, *, measured: bool) -> None:
-    chosen = table[table["id"] == state.get(state.SELECTED)]
+    chosen = table[table["id"] == state.selected()]
     if chosen.empty:
         html.note("Click an outline on the map, or a row, to read its attributes.")
         return
     with st.container(border=True, key="selected"):
-        html.title("Selected", f"Landslide {state.get(state.SELECTED)}",
+        html.title("Selected", f"Landslide {state.selected()}",
                    "" if measured else "Slope and drop are measured when the outlines are kept.")
         html.facts(facts_of(chosen.iloc[0], measured=measured))
 
@@ -88,7 +88,7 @@ def _table(run: Run, shown: Shown, table: pd.DataFrame) -> None:
         else:
             state.select(int(row["id"]), tuple(float(row[side]) for side in ("west", "south", "east", "north")))
 
-    at = table.index[table["id"] == state.get(state.SELECTED)]
+    at = table.index[table["id"] == state.selected()]
     present = [name for name in COLUMNS if name in table and table[name].notna().any()]
     st.dataframe(table[present].round({"area_m2": 0}), hide_index=True, height=212, key=key, placeholder="",
                  on_select=on_row, selection_mode=["single-row", "single-cell"], column_config=COLUMNS, width="stretch",

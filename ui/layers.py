@@ -9,15 +9,16 @@ from typing import Any
 
 import pyogrio
 import pyproj
-import rasterio
 import shapely
 import streamlit as st
+from pyogrio.errors import DataSourceError
 
 from core.config import SCHEMES
 from core.display import relief, vegetation
 from core.export import LAYER
 from core.grid import Grid
 from core.project import Layer, Project, Run
+from core.raster import reading
 from core.scene import FEET_M
 from core.styles import (
     ASPECT_WHEEL,
@@ -84,7 +85,12 @@ PREVIEW = Look("preview", "Detection", "Found so far", Style("probability"), vis
 
 def bounds_of(path: Path) -> Bounds:
     """Return a raster's (west, south, east, north) in degrees."""
-    return _place(path, path.stat().st_mtime_ns)[0]
+    return _place(path, _changed(path))[0]
+
+
+def _changed(path: Path) -> int:
+    """Return when a file was last written; 0 where it is gone, which reading it will tell."""
+    return path.stat().st_mtime_ns if path.is_file() else 0
 
 
 def map_layers(project: Project, run: Run | None = None, *, preview: Path | None = None) -> list[dict[str, Any]]:
@@ -107,7 +113,7 @@ def map_layers(project: Project, run: Run | None = None, *, preview: Path | None
         layers += _terrain(project.path(layer), project.folder / "derived", layer.unit or "m")
     for number, layer in enumerate(project.of("image")):
         path = project.path(layer)
-        look = Look(f"image-{layer.id}", "Imagery", _title(layer), _imagery(path, path.stat().st_mtime_ns, layer.bands),
+        look = Look(f"image-{layer.id}", "Imagery", _title(layer), _imagery(path, _changed(path), layer.bands),
                     visible=number == 0, kind="webp")
         layers.append(raster_layer(path, look))
     return layers
@@ -163,7 +169,7 @@ def _detection(run: Run) -> list[dict[str, Any]]:
             "kind": "outlines", "slot": "outlines", "id": f"outlines-{run.id}", "group": "Detection",
             "title": "Landslide outlines", "url": vector_url(signer(projects_root()), outlines, colour),
             "visible": True, "opacity": 1.0, "legend": {"classes": [{"name": "detected landslide", "colour": colour}]},
-            "detail": _detail(outlines, outlines.stat().st_mtime_ns)})
+            "detail": _detail(outlines, _changed(outlines))})
     classes = _classes("classes", "Detection", "Class map", scheme, visible=True, opacity=0.35)
     for file, look in (("classes.tif", classes), ("probability.tif", PROBABILITY)):
         if (run.folder / file).is_file():
@@ -176,7 +182,7 @@ def _reference(path: Path, layer: Layer) -> dict[str, Any]:
     if layer.kind == "vector":
         return _shape_layer(slot, "Reference", _title(layer), REFERENCE_COLOUR, False) | {
             "url": shapes_url(signer(projects_root()), path)}
-    scheme = _scheme_of(path, path.stat().st_mtime_ns)
+    scheme = _scheme_of(path, _changed(path))
     return raster_layer(path, _classes(slot, "Reference", _title(layer), scheme, opacity=0.7))
 
 
@@ -195,7 +201,7 @@ def _vegetation(project: Project) -> list[dict[str, Any]]:
         return [raster_layer(vegetation(project.path(layer), project.folder / "derived"), NDVI)]
     for layer in project.of("image"):
         path = project.path(layer)
-        infrared = _imagery(path, path.stat().st_mtime_ns, layer.bands).bands.get("infrared")
+        infrared = _imagery(path, _changed(path), layer.bands).bands.get("infrared")
         if infrared:
             return [raster_layer(vegetation(path, project.folder / "derived", (infrared[0], infrared[1])), NDVI)]
     return []
@@ -203,7 +209,7 @@ def _vegetation(project: Project) -> list[dict[str, Any]]:
 
 def _terrain(dem: Path, folder: Path, unit: str) -> list[dict[str, Any]]:
     made = relief(dem, folder, FEET_M if unit == "ft" else 1.0)
-    low, high = _tint_ends(made["elevation"], made["elevation"].stat().st_mtime_ns)
+    low, high = _tint_ends(made["elevation"], _changed(made["elevation"]))
     tint = Look("elevation", "Terrain", "Elevation", Style("elevation"), opacity=0.8,
                 legend={"ramp": ELEVATION_RAMP, "low": f"{low:,.0f} {unit}", "high": f"{high:,.0f} {unit}"})
     values = value_url(signer(projects_root()), dem, Style("elevation-ft" if unit == "ft" else "elevation"))
@@ -221,7 +227,7 @@ def _classes(slot: str, group: str, title: str, scheme: str, *, visible: bool = 
 
 def raster_layer(path: Path, look: Look, name: str = "") -> dict[str, Any]:
     """Return what the map needs to know of a raster; another ``name`` is another source."""
-    bounds, zoom = _place(path, path.stat().st_mtime_ns)
+    bounds, zoom = _place(path, _changed(path))
     layer = {"kind": "raster", "slot": look.slot, "id": name or look.slot, "group": look.group, "title": look.title,
              "url": tile_url(signer(projects_root()), path, look.style, look.kind), "bounds": bounds, "minzoom": 0,
              "maxzoom": zoom, "visible": look.visible, "opacity": look.opacity, "legend": look.legend,
@@ -239,7 +245,7 @@ def _choices(ways: Imagery) -> dict[str, Any]:
 @st.cache_data(max_entries=256, show_spinner=False)
 def _place(path: Path, changed: int) -> tuple[Bounds, int]:
     """Return a raster's bounds in degrees and the zoom at which its pixels are all there."""
-    with rasterio.open(path, driver="GTiff") as dataset:
+    with reading(path) as dataset:
         grid = Grid(dataset.shape, dataset.transform, dataset.crs)
     west, south, east, north = grid.bounds_lonlat
     zoom = math.log2(_EQUATOR_M * math.cos(math.radians((south + north) / 2)) / grid.gsd_m)
@@ -257,7 +263,10 @@ def _detail(path: Path, changed: int) -> float:
 
     Below it only their fill is drawn: in software, thousands of lines in view take most of a second a picture.
     """
-    about = pyogrio.read_info(path, layer=LAYER, force_total_bounds=True)
+    try:
+        about = pyogrio.read_info(path, layer=LAYER, force_total_bounds=True)
+    except DataSourceError:  # the panel beside the map tells of a damaged file
+        return 0.0
     if about["features"] <= _IN_VIEW:
         return 0.0
     to = pyproj.Transformer.from_crs(about["crs"], "EPSG:3857", always_xy=True)
@@ -268,13 +277,13 @@ def _detail(path: Path, changed: int) -> float:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _tint_ends(path: Path, changed: int) -> tuple[float, float]:
-    with rasterio.open(path, driver="GTiff") as dataset:
+    with reading(path) as dataset:
         return float(dataset.tags()["low"]), float(dataset.tags()["high"])
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _scheme_of(path: Path, changed: int) -> str:
     """Return the class scheme that a reference's tag names; two classes by default."""
-    with rasterio.open(path, driver="GTiff") as dataset:
+    with reading(path) as dataset:
         tag = dataset.tags().get("classes", "")
     return next((name for name, known in SCHEMES.items() if json.dumps(known.names) == tag), "binary")

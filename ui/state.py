@@ -1,4 +1,4 @@
-"""What a session remembers. Project, run, area, job, another threshold and the panel are in the address, which counts.
+"""What a session remembers. What is looked at is in the address, which counts: project, run, outline, area and so on.
 
 A refresh, a link, another tab, back and forward so show the same thing. The browser itself keeps the map's view.
 """
@@ -16,9 +16,8 @@ from core.ingest import read_area
 from core.project import Project, Run, list_projects
 from ui.settings import first_project, projects_root
 
-ADDRESS = ("project", "run", "area", "job", "cut", "panel")
-SELECTED, FLY, TAB, NEXT_TAB, TURN = "selected", "fly", "tab", "next_tab", "turn"
-_OF_PROJECT = (SELECTED, FLY)
+ADDRESS = ("project", "run", "outline", "area", "job", "cut", "panel")
+FLY, TAB, NEXT_TAB, TURN = "fly", "tab", "next_tab", "turn"
 _PROJECT, _LAST = "project", "last_address"
 
 
@@ -104,10 +103,16 @@ def show_job(job: str | None) -> None:
 
 def select(outline: int | None, bounds: tuple[float, float, float, float] | None = None) -> None:
     """Select an outline; with bounds the map goes there."""
-    st.session_state[SELECTED] = outline
+    _put("outline", None if outline is None else str(outline))
     st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
     if bounds:
         st.session_state[FLY] = {"bounds": bounds, "turn": time.time_ns()}
+
+
+def selected() -> int | None:
+    """Return the number of the outline that the address names, if it names one."""
+    asked = st.query_params.get("outline", "")
+    return int(asked) if asked.isdecimal() else None
 
 
 def get(name: str, default: object = None) -> Any:  # noqa: ANN401 - a session holds values of any type
@@ -124,7 +129,7 @@ def address(**changes: str) -> dict[str, str]:
     """Return what the address holds of the state, with changes, for a link; another project starts afresh."""
     kept = {} if "project" in changes else {name: st.query_params.get(name, "") for name in ADDRESS}
     if "run" in changes:
-        kept.pop("cut", None)
+        kept = {name: value for name, value in kept.items() if name not in ("cut", "outline")}
     return {name: value for name, value in (kept | changes).items() if value}
 
 
@@ -160,8 +165,7 @@ _WORDS = {"run": "detection", "area": "area"}
 
 def _enter(project: str) -> None:
     if st.session_state.get(_PROJECT) != project:
-        for name in _OF_PROJECT:
-            st.session_state.pop(name, None)
+        st.session_state.pop(FLY, None)
         st.session_state[_PROJECT] = project
 
 

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.project import add_layer, create
 from core.tokens import signer
-from ui.nav import PAGES
+from ui.nav import ALL
 from ui.settings import ROOT
 
 PICTURES_IN_THREADS = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -48,7 +48,7 @@ def visit():
         for key, value in query.items():
             app.query_params[key] = value
         app.run()
-        return app if name == "overview" else app.switch_page(str(PAGES[name].path)).run()
+        return app if name == "overview" else app.switch_page(str(ALL[name].path)).run()
 
     return opened
 

@@ -37,7 +37,7 @@ def area_tools(project: Project) -> Mapping[str, Any] | None:
             upload_area(project, lambda area: _take(project, area))
         if area is not None:
             if st.button("", icon=":material/center_focus_strong:", help="Go to the area on the map", key="area-show"):
-                state.select(state.get(state.SELECTED), shapely.geometry.shape(area).bounds)
+                state.select(state.selected(), shapely.geometry.shape(area).bounds)
                 st.rerun()
             if st.button("", icon=":material/close:", help="Take the whole image instead", key="area-clear"):
                 state.set_area(project, None)
@@ -81,7 +81,7 @@ def upload_area(project: Project, take: Callable[[Mapping[str, Any]], None], nam
 
 def _take(project: Project, area: Mapping[str, Any]) -> None:
     state.set_area(project, area)
-    state.select(state.get(state.SELECTED), shapely.geometry.shape(area).bounds)
+    state.select(state.selected(), shapely.geometry.shape(area).bounds)
 
 
 def _use(make: Callable[[], Mapping[str, Any]], image: tuple[float, float, float, float],
