@@ -1,4 +1,4 @@
-"""Commands that train: train, finetune, study."""
+"""Commands that train: train, examine, finetune, study."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     train.add_argument("--runs", type=Path, default=Path("runs"), help="folder of training runs")
     train.add_argument("--models", type=Path, help="folder of models")
     train.set_defaults(run=_train)
+
+    again = commands.add_parser("examine", help="choose a model's threshold and score it anew on what is held out")
+    again.add_argument("model", help="a model whose recipe comes with Scarp")
+    again.add_argument("--data", type=Path, required=True, help="folder of its training data")
+    again.add_argument("--models", type=Path, help="folder of models")
+    again.set_defaults(run=_examine)
 
     tune = commands.add_parser("finetune", help="teach a model a new image from a few outlined landslides; "
                                "the same call goes on")
@@ -68,6 +74,14 @@ def _train(options: argparse.Namespace) -> None:
     logging.getLogger("core").setLevel(logging.INFO)
     card = train_model(options.config, options.data, options.runs, options.models)
     print(f"model {card.name} is in {card.folder}")
+
+
+def _examine(options: argparse.Namespace) -> None:
+    from core.training.publish import examine_model  # noqa: PLC0415
+
+    logging.getLogger("core").setLevel(logging.INFO)
+    card = examine_model(options.model, options.data, options.models)
+    print(f"model {card.name}: threshold {card.threshold:g}, temperature {card.temperature:g}")
 
 
 def _finetune(options: argparse.Namespace) -> None:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from core.training.sources import Ground
 
-WINDOW = 512
+WINDOW, SURROUNDINGS = 512, 256
+"""Pixels: side of a window, and what is seen around it. With more in sight networks call more landslide: what is chosen
+on narrower windows is wrong where a whole scene is searched."""
 MOST_ODDS = 8.0
 """Where several looks are averaged none is surer than this: close to what stored probabilities allow."""
 EDGES = np.linspace(-12.0, 12.0, 481)
@@ -47,7 +49,7 @@ def window_counts(network: nn.Module, grounds: list[Ground], landslide: int, mos
 
 def held_out_odds(network: nn.Module, grounds: list[Ground], landslide: int, most: int | None = None,
                   ) -> Iterator[tuple[int, NDArray[np.uint8], NDArray[np.float32]]]:
-    """Predict held-out ground window by window, each piece at its own scale, with all looks that the network takes.
+    """Predict held-out ground window by window as detection does: with what is around, and all looks it takes.
 
     Args:
         network: In evaluation mode.
@@ -65,22 +67,24 @@ def held_out_odds(network: nn.Module, grounds: list[Ground], landslide: int, mos
     for number, top, left in windows[::step]:
         ground = grounds[number]
         height, width = ground.label.shape
-        where = (slice(top, min(top + WINDOW, height)), slice(left, min(left + WINDOW, width)))
-        label = ground.label[where].numpy()
+        inner = (slice(top, min(top + WINDOW, height)), slice(left, min(left + WINDOW, width)))
+        where = tuple(slice(max(s.start - SURROUNDINGS, 0), min(s.stop + SURROUNDINGS, end))
+                      for s, end in zip(inner, (height, width), strict=True))
         image = ground.image[(slice(None), *where)].float().numpy()
-        slopes = np.full((2, *label.shape), np.nan, np.float32)
+        slopes = np.full((2, *image.shape[1:]), np.nan, np.float32)
         if ground.gradients is not None:
             ratio = height // ground.gradients.shape[1]
             coarse = tuple(slice(s.start // ratio, -(-s.stop // ratio)) for s in where)
             fine = ground.gradients[(slice(None), *coarse)].numpy().repeat(ratio, 1).repeat(ratio, 2)
-            slopes = fine[:, :label.shape[0], :label.shape[1]]
+            slopes = fine[:, :image.shape[1], :image.shape[2]]
         seen = image.sum(0) > 0
         odds = _odds(network, image, seen, slopes, landslide)
         coarser: tuple[int, ...] = getattr(network, "coarser", ())
         if coarser:
             looks = [odds, *(_coarser(network, image, seen, slopes, landslide, times) for times in coarser)]
             odds = np.mean([look.clip(-MOST_ODDS, MOST_ODDS) for look in looks], 0)
-        yield number, label, odds
+        within = tuple(slice(i.start - w.start, i.stop - w.start) for i, w in zip(inner, where, strict=True))
+        yield number, ground.label[inner].numpy(), odds[within]
 
 
 def _coarser(network: nn.Module, image: NDArray[np.float32], seen: NDArray[np.bool_], slopes: NDArray[np.float32],

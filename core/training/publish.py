@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import numpy as np
 
 from core import domain
 from core.config import scheme
-from core.errors import unknown_name
+from core.errors import ModelError, unknown_name
+from core.files import write_json
 from core.nets import build
-from core.registry import MODELS, ModelCard, find_model, save_model
+from core.registry import MODELS, ModelCard, find_model, load_network, save_model
 from core.training.config import TrainConfig
 from core.training.crops import Crops, Pool
 from core.training.device import device
@@ -23,7 +25,7 @@ from core.training.loop import split_of, train
 from core.training.manifest import make_manifest
 from core.training.pictures import draw_failures
 from core.training.sources import load
-from core.training.split import Split
+from core.training.split import Split, make_split
 
 logger = logging.getLogger(__name__)
 
@@ -63,19 +65,12 @@ def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, orig
     out = runs / settings.model
     state = train(settings, data, out, models=models)
     split = split_of(settings, data, out)
-    classes = scheme(settings.scheme)
-    network = build(settings.architecture, len(classes.names), **settings.arguments)
-    network.load_state_dict({name: value.half().float() if value.is_floating_point() else value
-                             for name, value in state.items()})
-    network.eval().to(device()).coarser = settings.coarser
-    held_out = {s.name: load(s, data, split.of(s.name), classes, training=False) for s in settings.sources}
-    generated = made_up(classes)
-    temperature, threshold, metrics = examine(network, held_out, classes, generated)
     about: dict[str, Any] = dict(settings.card)
+    network = build(settings.architecture, len(scheme(settings.scheme).names), **settings.arguments)
     card = ModelCard(
         name=settings.model, architecture=settings.architecture, arguments=settings.arguments, scheme=settings.scheme,
         trained_topography=("dem",) if getattr(network, "topography_channels", ()) else (),
-        temperature=temperature, threshold=threshold, coarser=settings.coarser, folder=models / settings.model,
+        coarser=settings.coarser, folder=models / settings.model,
         title=about["title"], summary=about["summary"], licence=about["licence"],
         gsd_range_m=tuple(about["gsd_range_m"]),
         training=origin | {
@@ -87,14 +82,48 @@ def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, orig
             "sources": [s.name for s in settings.sources], "generated_scenes": settings.generated_scenes,
         },
         domain=_domain(settings, data, split),
-        metrics=metrics,
     )
     saved = save_model(card, state)
     shutil.copy(out / "log.jsonl", saved.folder)
+    return _examined(saved, settings, data, split)
+
+
+def examine_model(name: str, data: Path, models: Path | None = None) -> ModelCard:
+    """Choose a model's temperature and threshold anew, and score it again, on what its recipe holds out.
+
+    Args:
+        name: A model that a recipe that comes with Scarp has made.
+        data: Folder of its training data.
+        models: Folder of models; the project's own if left out.
+
+    Raises:
+        ModelError: It has no such recipe, or the data are not divided as they were for its training.
+    """
+    card = find_model(name, models or MODELS)
+    recipe = RECIPES / str(card.training.get("recipe") or "none")
+    if not recipe.is_file():
+        raise ModelError(f"model {name}", got="no recipe that comes with Scarp", expected="one on its card",
+                         remedy="Train a model with scarp train.")
+    settings = TrainConfig.read(recipe)
+    split = make_split(settings, data)
+    if split.sha256 != card.training.get("split_sha256"):
+        raise ModelError(f"split of {name}", got=split.sha256[:12], expected=str(card.training["split_sha256"])[:12],
+                         remedy="Give the data that it was trained on: otherwise held-out ground may be known to it.")
+    return _examined(card, settings, data, split)
+
+
+def _examined(card: ModelCard, settings: TrainConfig, data: Path, split: Split) -> ModelCard:
+    """Calibrate and score a model as it is stored, draw where it fails, and complete its card."""
+    network = load_network(card).to(device())
+    held_out = {s.name: load(s, data, split.of(s.name), card.classes, training=False) for s in settings.sources}
+    generated = made_up(card.classes)
+    temperature, threshold, metrics = examine(network, held_out, card.classes, generated)
+    card = replace(card, temperature=temperature, threshold=threshold, metrics=metrics)
+    write_json(card.folder / "card.json", card.as_dict())
     for name, grounds in (held_out | {"Generated ground": generated[1::2]}).items():
-        draw_failures(saved.folder / "failures" / f"{name}.webp", grounds, network, saved)
-    logger.info("held out: %s", json.dumps(saved.metrics))
-    return saved
+        draw_failures(card.folder / "failures" / f"{name}.webp", grounds, network, card)
+    logger.info("held out: %s", json.dumps(card.metrics))
+    return card
 
 
 def _domain(settings: TrainConfig, data: Path, split: Split) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from safetensors.torch import save_file
 
 from core.config import SCHEMES
 from core.errors import InputError, ModelError, UnknownNameError
+from core.files import write_json
 from core.nets import build
-from core.registry import ModelCard, save_model
+from core.registry import ModelCard, read_card, save_model
 from core.terrain import aspect_deg, gradients
 from core.training import exam, loop, publish
 from core.training.augment import coarsen, colour, paste, turn
@@ -25,7 +26,7 @@ from core.training.crops import Crops, Pool
 from core.training.holdout import EDGES, calibrate
 from core.training.loop import rate, train
 from core.training.loss import NOT_LANDSLIDE, cross_entropy_dice
-from core.training.publish import train_model
+from core.training.publish import examine_model, train_model
 from core.training.sources import Ground, _close, channels, load
 from core.training.split import make_split
 
@@ -348,6 +349,13 @@ def test_a_trained_model_lands_in_the_registry(chips: Path, tmp_path: Path, monk
     assert (card.folder / "log.jsonl").is_file()
     with pytest.raises(UnknownNameError, match="fstf_net_lite"):
         train_model("no_such_recipe", chips, tmp_path / "runs")
+    write_json(card.folder / "card.json", replace(card, threshold=0.9, metrics={}).as_dict())
+    monkeypatch.setattr(publish, "RECIPES", tmp_path)
+    again = examine_model("tiny", chips, tmp_path / "models")
+    assert again.as_dict() == card.as_dict() == read_card(card.folder).as_dict()
+    next(chips.glob("images/*")).unlink()
+    with pytest.raises(ModelError, match="split"):
+        examine_model("tiny", chips, tmp_path / "models")
 
 
 def test_calibration_finds_the_temperature_that_was_put_in() -> None:
