@@ -25,7 +25,7 @@ STAGES = {"prepare": "Preparing", "predict": "Searching", "write": "Writing maps
           "register": "Laying the images on each other", "pixels": "Comparing the maps",
           "objects": "Comparing the landslides", "scores": "Scoring", "reference": "Drawing the reference",
           "terrain": "By slope and aspect"}
-COUNTED = ("predict", "train", "register", "pixels", "objects", "scores", "reference", "terrain")
+COUNTED = ("predict", "train", "compare", "register", "pixels", "objects", "scores", "reference", "terrain")
 """Stages that know how far they are."""
 
 ANEW = ("evaluate", "change", "versus")

@@ -13,6 +13,7 @@ import logging
 import re
 import time
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,7 +63,7 @@ CHIPS_LOOKED_AT = 80
 """Held-out windows of each source of the model's own training."""
 SAVE_EVERY = 20
 LOG_EVERY = 5
-BATCH = 6
+BATCH, CROP_PX = 6, 256
 """Crops a step: the same time gives twice the steps of a batch of 12."""
 SCORES = {"IoU": ("landslide", "iou"), "F1": ("landslide", "f1"), "precision": ("landslide", "precision"),
           "recall": ("landslide", "recall"), "free ground called landslide": ("false_alarms", "share")}
@@ -157,7 +158,8 @@ def fine_tune(settings: FineTune, runs: Path, models: Path | None = None,
         runs: Folder of runs. The run's own has the new model's name: ``settings.json``, ``log.jsonl``, checkpoints, and
             at the end ``scores.json`` and ``scores.md``.
         models: Folder of models; the project's own if left out.
-        report: Told each line of the log, and ``{"stage": "compare"}`` when training is over; it may raise to stop.
+        report: Told each line of the log and, when training is over, ``stage`` compare with how far it is; it may raise
+            to stop.
         into: Folder of the new model, in the place of one among the models: nobody may want to keep it. Then the run's
             folder also has ``curve.jsonl``, how good the model is on ground that it is trained on, and ``pictures/``.
 
@@ -195,7 +197,7 @@ def fine_tune(settings: FineTune, runs: Path, models: Path | None = None,
     going = run(steps)
     watched = Watch(going, ground.landslides, out / "curve.jsonl", tell) if into else tell
     new = going.to_the_end(lambda: (crops(steps), {}), watched)
-    tell({"stage": "compare"})
+    tell({"stage": "compare", "step": 0})
     state = _mean(network.state_dict(), new, settings.kept)
     tests = {settings.image.stem: (ground.held_out, ground.blocks)} | {
         name: (grounds, [f"{name} {number}" for number in range(len(grounds))])
@@ -206,7 +208,7 @@ def fine_tune(settings: FineTune, runs: Path, models: Path | None = None,
     counts = held_out_counts(tuned.eval(), ground.landslides + ground.others, card.classes.landslide, CALIBRATED_ON)
     temperature, threshold = calibrate({"trained on": counts})
     after = replace(_card(settings, card, target, ground, steps), temperature=temperature, threshold=threshold)
-    rows = _compared(card, network, after, tuned, tests)
+    rows = _compared(card, network, after, tuned, tests, tell)
     write_json(out / "scores.json", {"ground": rows})
     write_atomic(out / "scores.md", table(rows).encode())
     if into:
@@ -252,7 +254,7 @@ def _some(grounds: list[Ground]) -> list[Ground]:
 def _config(settings: FineTune, card: ModelCard, steps: int) -> TrainConfig:
     return TrainConfig(
         settings.name, card.architecture, card.arguments, scheme=card.scheme, steps=steps, batch=BATCH,
-        crop_px=int(card.training.get("crop_px", 256)), learning_rate=settings.learning_rate or MODES[settings.mode],
+        crop_px=CROP_PX, learning_rate=settings.learning_rate or MODES[settings.mode],
         weight_decay=0.0, warmup_steps=max(1, min(20, steps // 5)), ema=0.98, terrain_dropout=0.2, borrowed_terrain=0.2,
         dem_resolution_m=(5.0, 30.0), seed=settings.seed)
 
@@ -303,11 +305,17 @@ def _mean(old: Mapping[str, Tensor], new: Mapping[str, Tensor], kept: float) -> 
 
 
 def _compared(old_card: ModelCard, old: nn.Module, new_card: ModelCard, new: nn.Module,
-              tests: Mapping[str, tuple[list[Ground], Sequence[Blocks | str]]]) -> list[dict[str, Any]]:
+              tests: Mapping[str, tuple[list[Ground], Sequence[Blocks | str]]],
+              tell: Callable[[dict[str, Any]], None]) -> list[dict[str, Any]]:
     """Score both networks on each ground, with their own temperatures and thresholds, block by block."""
-    rows = []
+    rows: list[dict[str, Any]] = []
+    done, pieces = 0, 2 * sum(len(grounds) for grounds, _ in tests.values())
     for name, (grounds, blocks) in tests.items():
-        before, after = _tally(old, grounds, blocks, old_card), _tally(new, grounds, blocks, new_card)
+        tallied = []
+        for network, card in ((old, old_card), (new, new_card)):
+            tallied.append(_tally(network, grounds, blocks, card, partial(_further, tell, done, pieces)))
+            done += len(grounds)
+        before, after = tallied
         found, apart = [scores(each) for each in (before, after)], difference(before, after)
         rows.append({"ground": name, "blocks": found[0]["blocks"], "scores": {
             score: {"before": found[0][a][b], "after": found[1][a][b], "difference": apart[a][b],
@@ -316,13 +324,19 @@ def _compared(old_card: ModelCard, old: nn.Module, new_card: ModelCard, new: nn.
     return rows
 
 
-def _tally(network: nn.Module, grounds: list[Ground], blocks: Sequence[Blocks | str], card: ModelCard) -> Tally:
+def _further(tell: Callable[[dict[str, Any]], None], done: int, pieces: int, number: int) -> None:
+    tell({"stage": "compare", "step": done + number + 1, "steps": pieces})
+
+
+def _tally(network: nn.Module, grounds: list[Ground], blocks: Sequence[Blocks | str], card: ModelCard,
+           further: Callable[[int], None]) -> Tally:
     slide, counted = card.classes.landslide, []
     for number, label, odds in held_out_odds(network, grounds, slide):
         chances = expit(odds / card.temperature).astype(np.float32)
         truth = np.where(label == CLASS_NODATA, CLASS_NODATA, label == slide).astype(np.uint8)
         counted.append(tally(truth, (chances >= card.threshold).astype(np.uint8), chances,
                              scheme=SCHEMES["binary"], blocks=blocks[number]))
+        further(number)
     return join(counted)
 
 
@@ -351,4 +365,4 @@ def _card(settings: FineTune, card: ModelCard, target: Path, ground: Outlined, s
             "command": f"scarp finetune --from {card.name}", "from": card.name, "from_sha256": card.sha256,
             "from_training": card.training, "settings": settings.as_dict(), "steps": steps,
             "labels_sha256": hashlib.sha256(settings.labels.read_bytes()).hexdigest(), "landslides": ground.counts,
-            "crop_px": card.training.get("crop_px", 256), "sources": [settings.image.stem, replayed]})
+            "crop_px": CROP_PX, "sources": [settings.image.stem, replayed]})
