@@ -38,7 +38,8 @@ def photos(look: Review, row: pd.Series) -> None:
         if given is not None and st.button("Add this photo", width="stretch", key=f"add-{key}"):
             with errors_in_words():
                 taken = take_photo(look.project.folder, given.getvalue())
-                acts.save(look, lambda: change(row["id"], int(row["version"]), photos=[*there, taken]))
+                others = [each for each in there if each["file"] != taken["file"]]  # the same one twice is one
+                acts.save(look, lambda: change(row["id"], int(row["version"]), photos=[*others, taken]))
                 st.session_state[_ADDED] = row["id"]
                 st.rerun()
 
