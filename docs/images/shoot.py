@@ -127,7 +127,12 @@ def shoot(page: Page, name: str, theme: str) -> None:
         page.wait_for_selector(READY)
         page.keyboard.press("j")
     page.wait_for_timeout(3000)
-    Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(HERE / f"{name}-{theme}.webp", quality=90, method=6)
+    save(page, f"{name}-{theme}")
+
+
+def save(page: Page, name: str) -> None:
+    """Keep what a page shows as a picture."""
+    Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(HERE / f"{name}.webp", quality=90, method=6)
 
 
 def main(address: str) -> None:
@@ -142,6 +147,15 @@ def main(address: str) -> None:
                 page.goto(f"{address}{path}{'&' if '?' in path else '?'}project=demo")
                 shoot(page, name, theme)
                 page.context.close()
+        page = browser.new_context(viewport={"width": 1920, "height": 1080}).new_page()
+        page.set_default_timeout(LIMIT_MS)
+        page.goto(f"{address}/present?run=demo&project=demo")
+        page.locator(".st-key-present iframe").wait_for()
+        page.wait_for_timeout(5000)
+        for _ in range(4):  # to the fifth of six stops: what changed
+            page.keyboard.press("ArrowRight")
+            page.wait_for_timeout(1500)
+        save(page, "present")
         browser.close()
 
 
