@@ -24,7 +24,7 @@ def card() -> ModelCard:
 @pytest.mark.parametrize(("engine", "precision"), ENGINES)
 def test_engines_agree_on_a_made_up_valley(engine, precision, card, place_files) -> None:
     seen = stacks(card, place_files["image"], place_files["dem"], 256, 4)
-    _agrees(agreement(card, seen, engine, precision), 4 * 256 * 256)
+    _agrees(agreement(card, seen, engine, precision), 4 * 256 * 256, precision)
 
 
 @pytest.mark.realdata
@@ -32,14 +32,15 @@ def test_engines_agree_on_a_made_up_valley(engine, precision, card, place_files)
 def test_engines_agree_on_a_real_scene(engine, precision, card, data_folder) -> None:
     folder = data_folder / "jiuzhaigou"
     seen = stacks(card, folder / "val_image.tif", folder / "val_dem.tif", 512, 4)
-    _agrees(agreement(card, seen, engine, precision), 2 * 512 * 512)
+    _agrees(agreement(card, seen, engine, precision), 2 * 512 * 512, precision)
 
 
-def _agrees(found: Agreement, least: int) -> None:
+def _agrees(found: Agreement, least: int, precision: str | None) -> None:
     assert found.pixels >= least
     assert found.clear / found.pixels > 0.5
     assert found.share >= 0.995
-    assert found.clear_equal == found.clear, f"a margin of {found.widest:.3f} was lost"
+    lost = 0 if precision == "f32" else 3e-4 * found.clear  # what bfloat16 may cost, of pixels with a clear margin
+    assert found.clear - found.clear_equal <= lost, f"a margin of {found.widest:.3f} was lost"
 
 
 def test_what_differs_is_counted() -> None:
