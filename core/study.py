@@ -1,16 +1,18 @@
 """A fair comparison: many networks, one set of data, one split, one number of steps; a queue that can be stopped.
 
 A study is a JSON file: what all runs share, what each one changes, and the scene and the held-out chips that all are
-scored on. Runs are trained one after the other and scored at once; what is finished is not done again. The page is
-made from the scores alone.
+scored on. Runs are trained one after the other and scored at once; what is finished is not done again, and what another
+process is at is left to it. The page is made from the scores alone.
 """
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,9 @@ from core.metrics import Tally, comparison, comparison_tables, join, tally
 from core.registry import ModelCard, find_model, load_network
 from core.scene import SceneSettings
 from core.training.config import TrainConfig
-from core.training.holdout import held_out_odds
+from core.training.holdout import calibrate, counted, held_out_odds, scores
 from core.training.manifest import is_scene
-from core.training.publish import make_model
+from core.training.publish import trained
 from core.training.sources import load
 from core.training.split import Split, make_split
 
@@ -36,14 +38,17 @@ logger = logging.getLogger(__name__)
 
 STUDIES = Path(__file__).parent / "training" / "studies"
 CHIPS = "Held-out chips"
+LOOK_AT = 64
+"""Windows of a scene's held-out ground from which temperature and threshold are chosen."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One network of a study."""
+    """One network of a study; ``withheld``: the scene is searched a second time without its DEM."""
 
     name: str
     config: TrainConfig
+    withheld: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,11 +89,11 @@ class Study:
                 values["model"] = "".join(c if c.isalnum() else "_" for c in entry["name"])
                 values["arguments"] = {"encoder": "efficientnet_lite0"} | entry.get("arguments", {})
                 values["sources"] = [s for s in base["sources"] if s["name"] in entry.get("sources", [s["name"]])]
-                yield Run(values.pop("name"), TrainConfig.of(values))
+                yield Run(values.pop("name"), TrainConfig.of(values), group.get("withhold_dem", False))
 
 
 def work_through(study: Study, data: Path, folder: Path, report: Callable[[str], None]) -> Iterator[str]:
-    """Train and score every run that is not finished yet; a call that was stopped goes on where it was.
+    """Train and score every run that is not finished yet, first seeds first; a call that was stopped goes on where it was.
 
     Args:
         study: What is compared.
@@ -104,50 +109,79 @@ def work_through(study: Study, data: Path, folder: Path, report: Callable[[str],
         folder.mkdir(parents=True, exist_ok=True)
         make_split(study.everything, data).write(shared)
     split = Split.read(shared)
-    for run in study.runs():
+    for run in sorted(study.runs(), key=lambda run: run.config.seed):
         out = folder / "runs" / run.config.model
-        if (out / "scored.json").exists():
-            continue
-        report(f"{run.name}: training")
         out.mkdir(parents=True, exist_ok=True)
-        if not (out / "split.json").exists():
-            split.write(out / "split.json")
-        card = make_model(run.config, data, folder / "runs", folder / "models",
-                          {"command": f"scarp study {study.name} --data DIR"})
-        report(f"{run.name}: scoring")
-        write_json(out / "scored.json", _score(study, card, data, folder, split))
+        with _claimed(out) as ours:
+            if not ours or (out / "scored.json").exists():
+                continue
+            report(f"{run.name}: training")
+            if not (out / "split.json").exists():
+                split.write(out / "split.json")
+            card = trained(run.config, data, folder / "runs", folder / "models",
+                           {"command": f"scarp study {study.name} --data DIR"})
+            report(f"{run.name}: scoring")
+            write_json(out / "scored.json", _score(study, run, card, data, split, out))
         yield run.name
 
 
-def _score(study: Study, card: ModelCard, data: Path, folder: Path, split: Split) -> dict[str, Any]:
-    """Detect in the scene, with its DEM and without, and predict the held-out chips; keep the counts."""
-    scene, out, seconds = study.plan["scene"], folder / "runs" / card.name, {}
+@contextmanager
+def _claimed(out: Path) -> Iterator[bool]:
+    """Tell whether no other process is at the run of this folder; none begins until this is left."""
+    with (out / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _score(study: Study, run: Run, card: ModelCard, data: Path, split: Split, out: Path) -> dict[str, Any]:
+    """Choose temperature and threshold, predict the held-out chips, detect in the scene; keep the counts in ``out``."""
+    card, held_out, chips = _held_out(study, run, card, data, split)
+    write_json(card.folder / "card.json", card.as_dict())
+    chips.save(out / "chips.npz")
+    scene, seconds = study.plan["scene"], {}
     for name, dem in (("scene", data / scene["dem"]), ("scene without DEM", None)):
-        if dem is None and "dem" not in card.trained_topography:
+        if dem is None and not (run.withheld and card.trained_topography):
             continue
         result = out / name
         record = detect(DetectSettings(SceneSettings(data / scene["image"], dem), card.name, result,
-                                       models=folder / "models", overwrite=True))
+                                       models=card.folder.parent, overwrite=True))
         tallies([result], data / scene["labels"])[0].save(out / f"{name}.npz")
         seconds[name] = record["timing"]["predict_s"] / (record["observed_m2"] / 1e6)
-    _chips(study, card, data, folder, split).save(out / "chips.npz")
     return {"model": card.name, "threshold": card.threshold, "temperature": card.temperature,
-            "held_out": card.metrics["held out"], "seconds_per_km2": {k: round(v, 3) for k, v in seconds.items()},
+            "held_out": held_out, "seconds_per_km2": {k: round(v, 3) for k, v in seconds.items()},
             "finished": time.strftime("%Y-%m-%d", time.gmtime())}
 
 
-def _chips(study: Study, card: ModelCard, data: Path, folder: Path, split: Split) -> Tally:
-    """Predict every chip that the study holds out, whether the run trained on its source or not."""
-    network, counted = load_network(find_model(card.name, folder / "models")), []
+def _held_out(study: Study, run: Run, card: ModelCard, data: Path, split: Split,
+              ) -> tuple[ModelCard, dict[str, Any], Tally]:
+    """Predict held-out ground: the run's own sources give temperature and threshold, all chips are counted.
+
+    Returns:
+        The card with what was chosen, scores on the run's own sources, and the tally of the chips.
+    """
+    network, slide = load_network(find_model(card.name, card.folder.parent)), card.classes.landslide
+    own, counts, looks = {source.name for source in run.config.sources}, {}, []
     for source in study.everything.sources:
-        if is_scene(source):
+        most = LOOK_AT if is_scene(source) else None
+        if most and source.name not in own:
             continue
-        grounds = load(source, data, split.of(source.name), training=False)
-        for number, label, odds in held_out_odds(network, grounds, card.classes.landslide):
-            chances = expit(odds / card.temperature).astype(np.float32)
-            counted.append(tally(label, (chances >= card.threshold).astype(np.uint8), chances, scheme=SCHEMES["binary"],
-                                 blocks=f"{source.name} {number}"))
-    return join(counted)
+        seen = list(held_out_odds(network, load(source, data, split.of(source.name), training=False), slide, most))
+        if source.name in own:
+            counts[source.name] = sum(counted(label, odds, slide) for _, label, odds in seen)
+        if not most:
+            looks += [(f"{source.name} {number}", label, odds) for number, label, odds in seen]
+    temperature, threshold = calibrate(counts)
+    tallied = []
+    for name, label, odds in looks:
+        chances = expit(odds / temperature).astype(np.float32)
+        tallied.append(tally(label, (chances >= threshold).astype(np.uint8), chances, scheme=SCHEMES["binary"],
+                             blocks=name))
+    return (replace(card, temperature=temperature, threshold=threshold),
+            {name: scores(each, temperature, threshold) for name, each in counts.items()}, join(tallied))
 
 
 def results(study: Study, folder: Path) -> dict[str, Any]:

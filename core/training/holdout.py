@@ -42,9 +42,14 @@ def window_counts(network: nn.Module, grounds: list[Ground], landslide: int, mos
                   ) -> Iterator[Counts]:
     """Count held-out pixels window by window; see ``held_out_odds``."""
     for _, label, odds in held_out_odds(network, grounds, landslide, most):
-        slides, known = label == landslide, label != CLASS_NODATA
-        clipped = odds.clip(EDGES[0], EDGES[-1])
-        yield np.stack([np.histogram(clipped[where], EDGES)[0] for where in (known & ~slides, slides)]).astype(float)
+        yield counted(label, odds, landslide)
+
+
+def counted(label: NDArray[np.uint8], odds: NDArray[np.float32], landslide: int) -> Counts:
+    """Count the labelled pixels of a window."""
+    slides, known = label == landslide, label != CLASS_NODATA
+    clipped = odds.clip(EDGES[0], EDGES[-1])
+    return np.stack([np.histogram(clipped[where], EDGES)[0] for where in (known & ~slides, slides)]).astype(float)
 
 
 def held_out_odds(network: nn.Module, grounds: list[Ground], landslide: int, most: int | None = None,

@@ -53,7 +53,14 @@ def train_model(config: str, data: Path, runs: Path, models: Path | None = None)
 
 
 def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, origin: dict[str, str]) -> ModelCard:
-    """Train, calibrate on the held-out part of the sources, and put the model into a registry.
+    """Train, calibrate on the held-out part of the sources, and put the model into a registry; see ``trained``."""
+    card = trained(settings, data, runs, models, origin)
+    split = split_of(settings, data, runs / settings.model)
+    return _examined(replace(card, domain=_domain(settings, data, split)), settings, data, split)
+
+
+def trained(settings: TrainConfig, data: Path, runs: Path, models: Path, origin: dict[str, str]) -> ModelCard:
+    """Train and put the model into a registry as it is: nobody has looked yet at how good it is, and where.
 
     Args:
         settings: The run; its folder in ``runs`` has the model's name.
@@ -81,11 +88,10 @@ def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, orig
             "steps": settings.steps, "crops": settings.steps * settings.batch, "crop_px": settings.crop_px,
             "sources": [s.name for s in settings.sources], "generated_scenes": settings.generated_scenes,
         },
-        domain=_domain(settings, data, split),
     )
     saved = save_model(card, state)
     shutil.copy(out / "log.jsonl", saved.folder)
-    return _examined(saved, settings, data, split)
+    return saved
 
 
 def examine_model(name: str, data: Path, models: Path | None = None) -> ModelCard:
