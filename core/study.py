@@ -28,7 +28,7 @@ from core.metrics import Tally, comparison, comparison_tables, join, tally
 from core.registry import ModelCard, find_model, load_network
 from core.scene import SceneSettings
 from core.training.config import TrainConfig
-from core.training.holdout import calibrate, counted, held_out_odds, scores
+from core.training.holdout import Counts, calibrate, counted, held_out_odds, scores
 from core.training.manifest import is_scene
 from core.training.publish import trained
 from core.training.sources import load
@@ -93,7 +93,7 @@ class Study:
 
 
 def work_through(study: Study, data: Path, folder: Path, report: Callable[[str], None]) -> Iterator[str]:
-    """Train and score every run that is not finished yet, first seeds first; a call that was stopped goes on where it was.
+    """Train and score every run that is not finished yet, first seeds first; a stopped call is gone on with.
 
     Args:
         study: What is compared.
@@ -164,14 +164,15 @@ def _held_out(study: Study, run: Run, card: ModelCard, data: Path, split: Split,
         The card with what was chosen, scores on the run's own sources, and the tally of the chips.
     """
     network, slide = load_network(find_model(card.name, card.folder.parent)), card.classes.landslide
-    own, counts, looks = {source.name for source in run.config.sources}, {}, []
+    own, looks = {source.name for source in run.config.sources}, []
+    counts: dict[str, Counts] = {}
     for source in study.everything.sources:
         most = LOOK_AT if is_scene(source) else None
         if most and source.name not in own:
             continue
         seen = list(held_out_odds(network, load(source, data, split.of(source.name), training=False), slide, most))
         if source.name in own:
-            counts[source.name] = sum(counted(label, odds, slide) for _, label, odds in seen)
+            counts[source.name] = np.sum([counted(label, odds, slide) for _, label, odds in seen], 0)
         if not most:
             looks += [(f"{source.name} {number}", label, odds) for number, label, odds in seen]
     temperature, threshold = calibrate(counts)
