@@ -3,7 +3,7 @@ const CLICK = {
   a: 'accept', r: 'reject', e: 'edit', s: 'split', m: 'merge', d: 'draw', w: 'redraw', u: 'undo', t: 'reason', o: 'outline',
   j: 'next', ArrowRight: 'next', ArrowDown: 'next', k: 'previous', ArrowLeft: 'previous', ArrowUp: 'previous', Escape: 'leave',
 };
-const FOCUS = { n: '.st-key-review-note textarea', c: '.st-key-review-type input' };
+const FOCUS = { n: '.st-key-review-note textarea', c: '.st-key-review-type input, .st-key-review-class input' };
 const CERTAINTY = { 0: 0, 1: 1, 2: 2, 3: 3 };
 const NAME = 'scarp-reviewer';
 const PATIENCE_MS = 4000;

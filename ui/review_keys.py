@@ -32,7 +32,7 @@ def review_keys() -> None:
 
 
 KEYS = {"A": "Accept", "R": "Reject", "T": "Next reason to reject", "E": "Edit the shape", "E W": "Draw it anew",
-        "S": "Split", "M": "Merge", "D": "Draw a missed one", "C": "Type", "1 2 3": "Certain, probable, possible",
-        "N": "Note", "U": "Undo", "J → ↓": "Next", "K ← ↑": "Previous", "O": "Outline on and off",
-        "Esc": "Leave a field, give up a tool"}
+        "S": "Split", "M": "Merge", "D": "Draw a missed one", "C": "Type, or class of the rejected",
+        "1 2 3": "Certain, probable, possible", "N": "Note", "U": "Undo", "J → ↓": "Next", "K ← ↑": "Previous",
+        "O": "Outline on and off", "Esc": "Leave a field, give up a tool"}
 """What the keys do, for people."""

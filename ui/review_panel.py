@@ -11,7 +11,7 @@ import shapely
 import streamlit as st
 
 from core.inventory.schema import field
-from core.review import REASONS, Ledger
+from core.review import CLASSES, REASONS, Ledger
 from ui import html, nav
 from ui import review_acts as acts
 from ui.outlines import facts_of, size
@@ -23,6 +23,7 @@ from ui.review_state import AT, ORDER, REASON, SAID, SHOW, SHOWS, TASK, WHO, Rev
 
 STATUS = {"unreviewed": "Not reviewed", "accepted": "Accepted", "rejected": "Rejected", "edited": "Accepted, reshaped",
           "drawn": "Drawn by hand"}
+_GROUND = ["other", *(name for name in CLASSES if name not in ("landslide", "other"))]
 _MODES = {"edit": "Drag the corners on the map, then press Done.", "polygon": "Click the corners on the map.",
           "linestring": "Draw a line right across the outline, on the map."}
 _AGAIN = "Click the corners of its new outline on the map."
@@ -197,11 +198,15 @@ def _button(label: str, act: str, icon: str | None, do: object, **more: object) 
 
 def _attributes(look: Review, row: pd.Series) -> None:
     with st.container(gap="small", key="review-attributes"):
-        for name in ("type", "certainty", "note"):
+        for name in ("class" if row["status"] == "rejected" and not look.blind else "type", "certainty", "note"):
             key = f"review-{name}-{row['id']}-{row['version']}"
             on = {"key": key, "on_change": acts.tell, "args": [look, row, name, key]}
             with st.container(key=f"review-{name}"):
-                if name == "type":
+                if name == "class":
+                    at = _GROUND.index(row["class"]) if row["class"] in _GROUND else 0
+                    st.selectbox("Class", _GROUND, at, format_func=str.capitalize,
+                                 help="What is there instead: a model that knows the class can learn it.", **on)
+                elif name == "type":
                     values = field("type").values
                     st.selectbox("Type", values, values.index(row["type"]), format_func=str.capitalize, **on)
                 elif name == "certainty":

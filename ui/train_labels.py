@@ -30,7 +30,7 @@ def choose_labels(project: Project, image: Layer, card: ModelCard) -> Labels | N
                           help="What is known of the ground: landslides, and ground that has none.")
     try:
         if chosen == REVIEWED:
-            return _reviewed(project, image)
+            return _reviewed(project, image, card)
         path = _uploaded(project) if chosen == FILE else project.path(references[chosen])
         return _meant(_look(path, path.stat().st_mtime_ns), card) if path else None
     except ScarpError as error:
@@ -38,17 +38,17 @@ def choose_labels(project: Project, image: Layer, card: ModelCard) -> Labels | N
         return None
 
 
-def _reviewed(project: Project, image: Layer) -> Labels | None:
+def _reviewed(project: Project, image: Layer, card: ModelCard) -> Labels | None:
     """Take reviews of detections on this image."""
     runs = {run.id for run in project.runs() if source(project, run, "image") in (image, None)} | {""}
     frame = Ledger(project).detections()
-    labels = from_reviews(frame[frame["run"].fillna("").isin(runs)])
+    labels = from_reviews(frame[frame["run"].fillna("").isin(runs)], card.classes)
     if labels.frame.empty:
         html.empty("Nothing is reviewed yet", "Accept, reject and draw landslides on the Review page, or take a file.")
         return None
     open_ = int((frame["status"] == "unreviewed").sum())
-    html.note(f"{labels.counts.get('landslide', 0)} accepted, edited or drawn; "
-              f"{labels.counts.get('other', 0)} rejected." + (
+    slides = labels.counts.get("landslide", 0)
+    html.note(f"{slides} accepted, edited or drawn; {len(labels.frame) - slides} rejected." + (
                   f" {open_} not reviewed: their ground is left out, and counts as neither." if open_ else ""))
     return labels
 
@@ -85,7 +85,7 @@ def _meant(file: LabelFile, card: ModelCard) -> Labels | None:
         attribute = st.selectbox("Attribute", ["", *named], key=f"train-attribute-{file.path.name}",
                                  format_func=lambda name: name or "None: all polygons are landslides")
     values = list(file.values[attribute].items())[:MOST_ROWS]
-    classes = [*card.classes.names, IGNORED]
+    classes = [*dict.fromkeys([*card.classes.names, "other"]), IGNORED]
     what = "px" if file.kind == "raster" else "polygons"
     meant = {}
     if file.kind == "polygons" and not attribute:

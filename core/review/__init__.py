@@ -10,7 +10,7 @@ on disk.
     id            text (a UUID), the same for good: taking the same run again, here or elsewhere, gives the same
     version       whole number from 1: what a write has to name
     status        unreviewed, accepted, rejected, edited, drawn; of no landslide any more: merged, split, withdrawn
-    class         name of a class, such as landslide
+    class         landslide; of what is rejected: the class of the ground, other where nobody said which
     type, certainty, method, note, and the other fields of ``core.inventory`` that people fill in
     reason        why it was rejected, of ``REASONS``; else ""
     photos        list of {"file": inside the project, "lon", "lat", "taken"}
@@ -31,6 +31,7 @@ the field then share one table. At double precision that moves no vertex by more
 from core.review.ledger import Conflict, Ledger, Result
 from core.review.record import (
     ACTIONS,
+    CLASSES,
     GONE,
     POSITIVE,
     REASONS,
@@ -45,5 +46,5 @@ from core.review.record import (
     split,
 )
 
-__all__ = ["ACTIONS", "GONE", "POSITIVE", "REASONS", "STATUSES", "Conflict", "Edit", "Ledger", "Result", "accept",
-           "change", "draw", "merge", "reject", "reshape", "split"]
+__all__ = ["ACTIONS", "CLASSES", "GONE", "POSITIVE", "REASONS", "STATUSES", "Conflict", "Edit", "Ledger", "Result",
+           "accept", "change", "draw", "merge", "reject", "reshape", "split"]

@@ -29,6 +29,9 @@ ACTIONS = ("take", "accept", "reject", "edit", "merge", "split", "draw", "change
 REASONS = ("bare soil", "road", "river bank", "quarry", "shadow", "cloud", "other")
 """Why a detection is no landslide."""
 
+GROUND = {"bare soil": "bare land", "road": "road"}
+"""The class of ground that a reason names. Other reasons leave it open: ``other`` is any class but landslide."""
+
 CLASSES = tuple(dict.fromkeys(name for scheme in SCHEMES.values() for name in scheme.names))
 MAX_NOTE = 4_000
 
@@ -73,11 +76,16 @@ class Edit:
             raise InputError("new detection", got="no outline", expected="a polygon", remedy="Draw it again.")
 
     def content(self, before: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a version's content after this edit."""
+        """Return a version's content after this edit; confirmed ones are of class landslide, rejected ones never."""
         own = {name: value for name, value in self.changes.items() if name in BLANK}
         record = before["record"] | {name: value.isoformat() if isinstance(value, date) else value
                                      for name, value in self.changes.items() if name not in BLANK}
-        return {**before, **own, "record": {name: value for name, value in record.items() if value not in (None, "")}}
+        after = {**before, **own, "record": {name: value for name, value in record.items() if value not in (None, "")}}
+        if after["status"] in POSITIVE:
+            after["class"] = "landslide"
+        elif after["status"] == "rejected" and after["class"] == "landslide":
+            after["class"] = "other"
+        return after
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON, the geometry as WKB in hexadecimal digits."""
@@ -103,7 +111,8 @@ def accept(detection: str, expected: int) -> list[Edit]:
 
 def reject(detection: str, expected: int, reason: str = "other") -> list[Edit]:
     """Say that it is no landslide, and what it is instead."""
-    return [Edit(detection, expected, "reject", {"status": "rejected", "reason": reason})]
+    return [Edit(detection, expected, "reject", {"status": "rejected", "reason": reason,
+                                                 "class": GROUND.get(reason, "other")})]
 
 
 def reshape(detection: str, expected: int, outline: BaseGeometry, measured: Mapping[str, Any]) -> list[Edit]:

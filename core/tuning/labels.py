@@ -16,6 +16,7 @@ import shapely
 from rasterio.features import shapes
 from rasterio.io import DatasetReader
 
+from core.config import SCHEMES, ClassScheme
 from core.errors import InputError
 from core.export import LAYER
 from core.ingest import count_repaired, open_geotiff, read_attributed, read_features, read_said
@@ -72,18 +73,20 @@ class LabelFile:
     repaired: int = 0
 
 
-def from_reviews(detections: geopandas.GeoDataFrame) -> Labels:
+def from_reviews(detections: geopandas.GeoDataFrame, scheme: ClassScheme = SCHEMES["binary"]) -> Labels:
     """Take what people decided: accepted, edited and drawn are landslides, rejected are not, the rest is unknown.
 
     Where another detection of the same ground was decided, such as that of another model, nothing is unknown.
 
     Args:
         detections: As ``core.review.Ledger.detections`` gives them.
+        scheme: What is rejected is of the class that a reviewer gave it, or ``other`` where the scheme has no such one.
     """
     status = detections["status"]
     decided = detections[status.isin([*POSITIVE, "rejected"])]
+    others = decided["class"].where(decided["class"].isin(set(scheme.names) - {"landslide"}), "other")
     frame = geopandas.GeoDataFrame(
-        {"class": np.where(decided["status"] == "rejected", "other", "landslide")},
+        {"class": np.where(decided["status"] == "rejected", others, "landslide")},
         geometry=decided.geometry.to_numpy(), crs=WGS84)
     unknown = shapely.union_all(detections.geometry[status == "unreviewed"].to_numpy())
     return Labels(frame, unknown.difference(shapely.union_all(frame.geometry.to_numpy())), None, "reviewed detections")

@@ -90,10 +90,11 @@ class Request:
         inside = self.labels.frame[self.labels.frame.intersects(ground)]
         _write(folder / "labels.geojson", inside)
         _write(folder / "area.geojson", geopandas.GeoDataFrame(geometry=[ground], crs=WGS84))
+        classes = dict.fromkeys([*self.model.classes.names, "other"])
         command: list[object] = [
             "{python}", "-m", "core.cli", "finetune", "--from", self.model.name, "--image", project.path(self.image),
             "--labels", folder / "labels.geojson", "--area", folder / "area.geojson", "--attribute", "class",
-            "--classes", ",".join(f"{name}={name}" for name in self.model.classes.names), "--name", "run",
+            "--classes", ",".join(f"{name}={name}" for name in classes), "--name", "run",
             "--mode", self.learns, "--out", folder, "--into", folder / "model", "--progress-file", "{progress}"]
         command += ["--steps", self.steps] if self.steps else ["--minutes", self.minutes or MODES[self.mode]]
         if self.test:
@@ -162,7 +163,7 @@ def check(project: Project, request: Request) -> list[Finding]:
         return [Finding("stop", "No landslide of the labels lies on this image. Choose the image they were drawn on, "
                                 "and check their coordinate system.")]
     found = _sides(request, here)
-    if unknown := set(frame["class"]) - set(request.model.classes.names):
+    if unknown := set(frame["class"]) - {*request.model.classes.names, "other"}:
         found.append(Finding("stop", f"The model knows no class {', '.join(sorted(unknown))}."))
     return found + _notes(request, slides, here)
 

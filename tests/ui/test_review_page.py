@@ -115,6 +115,19 @@ def test_type_certainty_and_note_are_kept_at_once(found, page):
     assert (row["status"], row["type"], row["version"]) == ("accepted", "debris flow", 4)
 
 
+def test_what_is_rejected_is_given_a_class(found, page):
+    app, ledger = page(), Ledger(found)
+    button(app, "reject").click().run()
+    assert "Class" not in {each.label for each in app.selectbox}, "the next one is not rejected"
+    choose(app, "Show", "all")
+    button(app, "previous").click().run()
+    assert "Type" not in {each.label for each in app.selectbox}
+    choose(app, "Class", "vegetation")
+    assert ledger.detections().iloc[0][["status", "class"]].tolist() == ["rejected", "vegetation"]
+    button(app, "accept").click().run()
+    assert ledger.detections().iloc[0][["status", "class"]].tolist() == ["accepted", "landslide"]
+
+
 def test_merging_takes_the_nearest_on_the_second_press(found, page, words):
     app, ledger = page(), Ledger(found)
     button(app, "merge").click().run()

@@ -117,6 +117,18 @@ def test_what_people_do_is_appended_with_who_when_and_why(ledger):
         "rejected", "Ana Berg", "debris flow", "2017-08-08"), "a note does not make its writer the reviewer"
 
 
+def test_what_is_rejected_has_the_class_of_the_ground_and_what_is_confirmed_is_a_landslide(ledger):
+    name, version = first(ledger)
+    classes = []
+    for action, said in (("reject", reject(name, 1, "bare soil")[0].changes), ("reject", reject(name, 1)[0].changes),
+                         ("change", {"class": "water"}), ("accept", {"status": "accepted"}),
+                         ("change", {"class": "road"}), ("import", {"status": "rejected"})):
+        ledger.apply([Edit(name, version, action, said)], "Ana")
+        version, kind = ledger.detections().set_index("id").loc[name, ["version", "class"]]
+        classes.append(kind)
+    assert classes == ["bare land", "other", "water", "landslide", "landslide", "other"]
+
+
 def test_a_late_write_is_a_conflict_and_changes_nothing(ledger):
     name, version = first(ledger)
     ledger.apply(accept(name, version), "Ana")

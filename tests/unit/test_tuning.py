@@ -12,6 +12,7 @@ import pytest
 import shapely
 from shapely.geometry import box, mapping
 
+from core.config import SCHEMES
 from core.errors import InputError, StorageError
 from core.files import write_json
 from core.jobs import Job, State
@@ -69,12 +70,13 @@ def area(*corners):
 
 def test_reviews_become_labels_and_what_nobody_looked_at_is_unknown():
     shapes = degrees(*(place(30 * i, 0) for i in range(5)))
-    frame = geopandas.GeoDataFrame({"status": ["accepted", "edited", "drawn", "rejected", "unreviewed"]},
-                                   geometry=shapes, crs=4326)
+    frame = geopandas.GeoDataFrame({"status": ["accepted", "edited", "drawn", "rejected", "unreviewed"],
+                                    "class": [*["landslide"] * 3, "road", "landslide"]}, geometry=shapes, crs=4326)
     labels = from_reviews(frame)
+    assert from_reviews(frame, SCHEMES["paper"]).counts == {"landslide": 3, "road": 1}
     assert labels.frame["class"].tolist() == ["landslide"] * 3 + ["other"] and labels.ignored.equals(shapes[4])
     assert labels.counts == {"landslide": 3, "other": 1}
-    again = geopandas.GeoDataFrame({"status": ["accepted", "unreviewed"]}, crs=4326,
+    again = geopandas.GeoDataFrame({"status": ["accepted", "unreviewed"], "class": "landslide"}, crs=4326,
                                    geometry=degrees(place(0, 0), place(5, 0)))  # by another model, half of it decided
     half = geopandas.GeoSeries([from_reviews(again).ignored], crs=4326).to_crs(UTM)
     assert half.area[0] == pytest.approx(50, rel=1e-3)
