@@ -69,6 +69,14 @@ def area_of(page):
     }""")
 
 
+def press_long(page, x, y):
+    """Rest a finger on the map for a second."""
+    touch = page.context.new_cdp_session(page)
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    page.wait_for_timeout(1000)
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
 def draw_rectangle(page):
     page.locator("[data-action=rectangle]").click()
     page.mouse.click(*inside(page, 0.3, 0.4))
@@ -197,6 +205,13 @@ def test_an_area_is_drawn_edited_kept_and_removed(open_page):
     page.locator("[data-action=edit]").click()
     page.keyboard.press("Escape")
     assert page.locator(".sm-hint").is_hidden() and area_of(page) == edited
+
+    page.locator("[data-action=edit]").click()
+    press_long(page, *inside(page, 0.5, 0.7))
+    address = page.url
+    page.locator(".sm-text", has_text="Done").click()
+    page.wait_for_function("old => location.href !== old", arg=address)
+    assert len(area_of(page)) == 4
     page.locator(".maplibregl-canvas").first.focus()
     page.keyboard.press("d")
     corners = [inside(page, 0.5, 0.3), inside(page, 0.6, 0.3), inside(page, 0.62, 0.5)]

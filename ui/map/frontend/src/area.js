@@ -8,6 +8,7 @@ const PEN = '#14b5af';
 const PAPER = '#ffffff';
 const MAX_CORNERS = 400;
 const CLOSE_PX = matchMedia('(pointer: coarse)').matches ? 24 : 12; // a click so near the first or the last corner ends a shape
+const LONG_PRESS_MS = 550, STEADY_PX = 6;
 const polygonsOf = (geometry) => (geometry?.type === 'MultiPolygon' ? geometry.coordinates : geometry ? [geometry.coordinates] : []);
 const rounded = (rings) => rings.map((ring) => ring.map(([x, y]) => [Number(x.toFixed(9)), Number(y.toFixed(9))]));
 
@@ -18,6 +19,21 @@ export function uneditable(geometry) {
   if (polygons.some((rings) => rings.length > 1)) return 'This area has holes: draw it again, or upload a changed file.';
   if (polygons.flat(2).length > MAX_CORNERS) return `This area has more than ${MAX_CORNERS} corners: draw it again, or upload a changed file.`;
   return '';
+}
+
+// A long press of a finger asks for the context menu, also where the browser asks for none, as on iOS.
+function pressLong(canvas, wanted) {
+  let timer, at;
+  canvas.addEventListener('pointerdown', (event) => {
+    clearTimeout(timer);
+    if (event.pointerType !== 'touch' || !event.isPrimary || !wanted()) return;
+    at = [event.clientX, event.clientY];
+    timer = setTimeout(() => canvas.dispatchEvent(new MouseEvent('contextmenu', { cancelable: true })), LONG_PRESS_MS);
+  });
+  canvas.addEventListener('pointermove', (event) => {
+    if (at && Math.hypot(event.clientX - at[0], event.clientY - at[1]) > STEADY_PX) clearTimeout(timer);
+  });
+  for (const end of ['pointerup', 'pointercancel']) canvas.addEventListener(end, () => clearTimeout(timer));
 }
 
 export class Area {
@@ -32,6 +48,7 @@ export class Area {
         new TerraDrawLineStringMode({ pointerDistance: CLOSE_PX, styles: { lineStringColor: PEN, lineStringWidth: 3, closingPointColor: PAPER, closingPointOutlineColor: INK,
           closingPointOutlineWidth: 2, closingPointWidth: 5 } }),
         new TerraDrawSelectMode({ flags: { polygon: { feature } }, keyEvents: null, allowManualDeselection: false, pointerDistance: 20,
+          pointerEvents: { rightClick: true, contextMenu: true, leftClick: true, onDragStart: true, onDrag: true, onDragEnd: true },
           styles: { selectedPolygonColor: PEN, selectedPolygonFillOpacity: 0.16, selectedPolygonOutlineColor: INK, selectedPolygonOutlineWidth: 2.5,
             selectionPointColor: PAPER, selectionPointWidth: 6, selectionPointOutlineColor: INK, selectionPointOutlineWidth: 2,
             midPointColor: PEN, midPointWidth: 4, midPointOutlineColor: PAPER, midPointOutlineWidth: 1.5 } }),
@@ -39,6 +56,7 @@ export class Area {
     });
     this.draw.start();
     this.draw.setMode('idle');
+    pressLong(map.getCanvas(), () => this.mode === 'edit');
     this.draw.on('finish', (id) => {
       if (this.mode !== 'edit') this.finish(id);
     });

@@ -6,7 +6,7 @@ import { button, el } from './dom.js';
 const HINTS = {
   rectangle: 'Drag over the ground, or click two opposite corners. Esc cancels.',
   polygon: 'Click to add corners; click the first one again to close. Esc cancels.',
-  edit: 'Drag corners; drag a midpoint to add one; right-click removes one.',
+  edit: 'Drag corners; drag a midpoint to add one; right-click or long press removes one.',
   linestring: 'Click outside the outline, then on its other side; click the last point again, or press Enter. Esc cancels.',
 };
 
