@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,13 +93,14 @@ class Study:
                 yield Run(values.pop("name"), TrainConfig.of(values), group.get("withhold_dem", False))
 
 
-def work_through(study: Study, data: Path, folder: Path, report: Callable[[str], None]) -> Iterator[str]:
+def work_through(study: Study, data: Path, folder: Path, logs: Path, report: Callable[[str], None]) -> Iterator[str]:
     """Train and score every run that is not finished yet, first seeds first; a stopped call is gone on with.
 
     Args:
         study: What is compared.
         data: Folder of the training data.
-        folder: Where runs, models, detections and counts are kept.
+        folder: Where runs, models and detections are kept.
+        logs: Where a folder for each run keeps what the page is made from: counts, scores and the training's log.
         report: Told what is being done.
 
     Yields:
@@ -110,10 +112,10 @@ def work_through(study: Study, data: Path, folder: Path, report: Callable[[str],
         make_split(study.everything, data).write(shared)
     split = Split.read(shared)
     for run in sorted(study.runs(), key=lambda run: run.config.seed):
-        out = folder / "runs" / run.config.model
+        out, log = folder / "runs" / run.config.model, logs / run.config.model
         out.mkdir(parents=True, exist_ok=True)
         with _claimed(out) as ours:
-            if not ours or (out / "scored.json").exists():
+            if not ours or (log / "scored.json").exists():
                 continue
             report(f"{run.name}: training")
             if not (out / "split.json").exists():
@@ -121,7 +123,9 @@ def work_through(study: Study, data: Path, folder: Path, report: Callable[[str],
             card = trained(run.config, data, folder / "runs", folder / "models",
                            {"command": f"scarp study {study.name} --data DIR"})
             report(f"{run.name}: scoring")
-            write_json(out / "scored.json", _score(study, run, card, data, split, out))
+            log.mkdir(parents=True, exist_ok=True)
+            shutil.copy(out / "log.jsonl", log)
+            write_json(log / "scored.json", _score(study, run, card, data, split, out, log))
         yield run.name
 
 
@@ -137,11 +141,11 @@ def _claimed(out: Path) -> Iterator[bool]:
             yield True
 
 
-def _score(study: Study, run: Run, card: ModelCard, data: Path, split: Split, out: Path) -> dict[str, Any]:
-    """Choose temperature and threshold, predict the held-out chips, detect in the scene; keep the counts in ``out``."""
+def _score(study: Study, run: Run, card: ModelCard, data: Path, split: Split, out: Path, log: Path) -> dict[str, Any]:
+    """Choose temperature and threshold, predict the held-out chips, detect in the scene; keep the counts in ``log``."""
     card, held_out, chips = _held_out(study, run, card, data, split)
     write_json(card.folder / "card.json", card.as_dict())
-    chips.save(out / "chips.npz")
+    chips.save(log / "chips.npz")
     scene, seconds = study.plan["scene"], {}
     for name, dem in (("scene", data / scene["dem"]), ("scene without DEM", None)):
         if dem is None and not (run.withheld and card.trained_topography):
@@ -149,7 +153,7 @@ def _score(study: Study, run: Run, card: ModelCard, data: Path, split: Split, ou
         result = out / name
         record = detect(DetectSettings(SceneSettings(data / scene["image"], dem), card.name, result,
                                        models=card.folder.parent, overwrite=True))
-        tallies([result], data / scene["labels"])[0].save(out / f"{name}.npz")
+        tallies([result], data / scene["labels"])[0].save(log / f"{name}.npz")
         seconds[name] = record["timing"]["predict_s"] / (record["observed_m2"] / 1e6)
     return {"model": card.name, "threshold": card.threshold, "temperature": card.temperature,
             "held_out": held_out, "seconds_per_km2": {k: round(v, 3) for k, v in seconds.items()},
@@ -185,11 +189,11 @@ def _held_out(study: Study, run: Run, card: ModelCard, data: Path, split: Split,
             {name: scores(each, temperature, threshold) for name, each in counts.items()}, join(tallied))
 
 
-def results(study: Study, folder: Path) -> dict[str, Any]:
-    """Return the scores of what is finished, group by group, as the page needs them."""
+def results(study: Study, logs: Path) -> dict[str, Any]:
+    """Return the scores of what is finished, group by group, as the page needs them; see ``work_through``."""
     groups = []
     for group in study.plan["groups"]:
-        names = {run.name: folder / "runs" / run.config.model for run in study.runs()
+        names = {run.name: logs / run.config.model for run in study.runs()
                  if run.name in {entry["name"] for entry in group["runs"]}}
         done = {name: out for name, out in names.items() if (out / "scored.json").exists()}
         if not done:
@@ -209,16 +213,35 @@ def page(found: dict[str, Any]) -> str:
     """Return the page of a study's results as Markdown."""
     kinds = {"scene": f"{found['scene']}, with its DEM where the network takes one",
              "scene without DEM": f"{found['scene']}, the DEM withheld", "chips": CHIPS}
-    parts = [f"# {found['title']}\n\nMade by `scarp study {found['study']} --json SCORES --page FILE` from the runs' "
-             f"scores. Each run saw {found['crops']:,} crops in {found['steps']:,} steps."]
+    parts = [f"# {found['title']}\n\nMade by `scarp study {found['study']} --page FILE` from the logs of its runs. "
+             f"Each run saw {found['crops']:,} crops in {found['steps']:,} steps."]
     for group in found["groups"]:
         parts.append(f"## {group['title']}\n\n{group['what']}")
         if group["missing"]:
             parts.append(f"Not trained yet: {', '.join(group['missing'])}.")
-        parts.extend(f"### {title}\n\n{comparison_tables(group[kind])}"
-                     for kind, title in kinds.items() if kind in group)
-        rows = [f"| {name} | {each['seconds_per_km2']['scene']:.2f} | {each['threshold']:.2f} |"
-                for name, each in group["scored"].items()]
-        parts.append("### Speed and threshold\n\n| network | seconds per km² | threshold |\n|---|--:|--:|\n"
-                     + "\n".join(rows))
+        parts.append(_summary(group, found["scene"]))
+        parts += [f"### {title}\n\n{_told_apart(group[kind])}{comparison_tables(group[kind])}"
+                  for kind, title in kinds.items() if kind in group]
     return "\n\n".join(parts) + "\n"
+
+
+def _summary(group: dict[str, Any], scene: str) -> str:
+    """Return a table of what matters most."""
+    lines = [f"| landslide IoU | {scene} | the DEM withheld | {CHIPS.lower()} | seconds per km² | threshold |",
+             "|---|--:|--:|--:|--:|--:|"]
+    for name, each in group["scored"].items():
+        ious = [next((f"{run['landslide']['iou']:.3f}" for run in group.get(kind, {}).get("runs", [])
+                      if run["name"] == name), "") for kind in ("scene", "scene without DEM", "chips")]
+        took = each["seconds_per_km2"]["scene"]
+        lines.append(f"| {name} | {' | '.join(ious)} | {took:.1f} | {each['threshold']:.2f} |")
+    return "\n".join(lines)
+
+
+def _told_apart(found: dict[str, Any]) -> str:
+    """Say which networks are told apart from the first by the interval of the difference of their IoU."""
+    sides: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": []}
+    for each in found["differences"]:
+        low, high = each["intervals"]["landslide"]["iou"]
+        sides["better" if low > 0 else "worse" if high < 0 else "not told apart"].append(each["name"])
+    said = "; ".join(f"{side}: {', '.join(names)}" for side, names in sides.items() if names)
+    return f"By the IoU of landslides, against {found['runs'][0]['name']}: {said}.\n\n" if said else ""

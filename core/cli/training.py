@@ -62,9 +62,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     study = commands.add_parser("study", help="train networks on the same data and score them; the same call goes on")
     study.add_argument("study", help="a study that comes with Scarp, or its file")
     study.add_argument("--data", type=Path, help="folder of the training data; left out, nothing is trained")
-    study.add_argument("--folder", type=Path, default=Path("runs"), help="folder of the study's runs")
-    study.add_argument("--json", type=Path, help="write the scores of what is finished there")
-    study.add_argument("--page", type=Path, help="make the page of these scores (of --json) there")
+    study.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the study's runs")
+    study.add_argument("--logs", type=Path, default=Path("docs/studies"), help="folder of its logs")
+    study.add_argument("--page", type=Path, help="make the page of what is finished there")
     study.set_defaults(run=_study)
 
 
@@ -125,14 +125,12 @@ def _classes(text: str) -> dict[str, str]:
 
 
 def _study(options: argparse.Namespace) -> None:
-    from core.files import read_json, write_json  # noqa: PLC0415
     from core.study import Study, page, results, work_through  # noqa: PLC0415
 
     study = Study.read(options.study)
-    folder = options.folder / study.name
+    logs = options.logs / study.name
     if options.data:
-        for _ in work_through(study, options.data, folder, print):
-            if options.json:
-                write_json(options.json, results(study, folder))
+        for name in work_through(study, options.data, options.runs / study.name, logs, print):
+            print(f"{name}: finished")
     if options.page:
-        options.page.write_text(page(read_json(options.json)))
+        options.page.write_text(page(results(study, logs)))

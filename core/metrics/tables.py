@@ -43,7 +43,8 @@ def _tables(rows: list[dict[str, Any]], about: dict[str, Any], *, sign: bool = F
         ("calibration error", ("calibration_error",)), ("false alarms per km²", ("false_alarms", "objects_per_km2")),
         ("free ground called landslide", ("false_alarms", "share"))]
     return "\n\n".join(_table(columns, rows, title, sign=sign)
-                       for title, columns in (("F1 by class", by_class), ("landslide", slide), ("landslides", OBJECTS)))
+                       for title, columns in (("F1 by class", by_class), ("landslide", slide), ("landslides", OBJECTS))
+                       if any(_at(row, path) is not None for row in rows for _, path in columns))
 
 
 def _table(columns: Sequence[tuple[str, Place]], rows: list[dict[str, Any]], corner: str, *, sign: bool = False) -> str:

@@ -29,9 +29,9 @@ from core.scored import score, suggested
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-PAGES = {"overview": "/", "data": "/data", "detect": "/detect", "review": "/review", "compare": "/compare",
-         "metrics": "/metrics?run=demo", "change": "/change", "train": "/train", "report": "/report?run=demo",
-         "jobs": "/jobs"}
+PAGES = {"overview": "/", "data": "/data", "detect": "/detect?run=demo", "review": "/review?run=demo",
+         "compare": "/compare", "metrics": "/metrics?run=demo", "change": "/change", "train": "/train",
+         "report": "/report?run=demo", "jobs": "/jobs"}
 MODELS = ("fstf_net_lite", "rae_d_lite", "fstf_net_six")
 SIZE = {"width": 1440, "height": 900}
 READY = ".sm-root[data-ready='1'][data-idle='1']"
@@ -79,7 +79,7 @@ def server() -> Iterator[str]:
 def fill(folder: Path) -> None:
     """Run with the program's own models what the pages show."""
     project = open_project(folder)
-    newest, dem = project.runs()[0], project.of("dem")[0]
+    newest, dem = next(run for run in project.runs() if run.id == "demo"), project.of("dem")[0]
     for image in dates.undetected(project):
         finish(Request(image, find_model(MODELS[0]), dem).submit(project, None))
     if both := dates.suggested(dates.sides(project)):
