@@ -124,10 +124,13 @@ def _means(labels: OutlineLabels, name: str) -> NDArray[np.bool_]:
 
 def _known(labels: OutlineLabels) -> shapely.Geometry:
     """Return the mapped area, or the polygons with rings around them."""
-    if labels.mapped is not None:
-        return labels.mapped
-    wide = np.sqrt(shapely.area(labels.shapes) / np.pi) * (np.sqrt(1 + RING) - 1)
-    return shapely.union_all(shapely.buffer(labels.shapes, wide))
+    return ringed(labels.shapes) if labels.mapped is None else labels.mapped
+
+
+def ringed(shapes: NDArray[np.object_]) -> shapely.Geometry:
+    """Return polygons in metres with their rings, whose width is true to a twentieth: corners of pixels cost minutes."""
+    wide = np.sqrt(shapely.area(shapes) / np.pi) * (np.sqrt(1 + RING) - 1)
+    return shapely.union_all(shapely.buffer(shapely.simplify(shapes, wide / 20), wide, quad_segs=4))
 
 
 def _outline(grid: Grid) -> shapely.Polygon:

@@ -17,7 +17,7 @@ from core.jobs import Job, submit
 from core.project import Layer, Project
 from core.raster import grid_of, open_raster
 from core.registry import ModelCard
-from core.training.outlined import LEAST, RING
+from core.training.outlined import LEAST, ringed
 from core.tuning.labels import WGS84, Labels
 
 MODES = {"quick": 3.0, "full": 15.0}
@@ -136,9 +136,8 @@ def ground_of(labels: Labels, *searched: Mapping[str, Any] | None) -> shapely.Ge
         ground = shapely.union_all(areas)
     else:
         metric = labels.frame.to_crs(labels.frame.estimate_utm_crs())
-        wide = (metric.area / 3.141592653589793) ** 0.5 * ((1 + RING) ** 0.5 - 1)
-        rings = shapely.union_all(metric.buffer(wide).to_crs(WGS84).to_numpy())
-        ground = shapely.union_all([rings, *areas])
+        rings = geopandas.GeoSeries([ringed(metric.geometry.to_numpy())], crs=metric.crs).to_crs(WGS84)
+        ground = shapely.union_all([*rings, *areas])
     return shapely.difference(ground, labels.ignored)
 
 
