@@ -128,7 +128,7 @@ def _known(labels: OutlineLabels) -> shapely.Geometry:
 
 
 def ringed(shapes: NDArray[np.object_]) -> shapely.Geometry:
-    """Return polygons with their rings, whose width is true to a twentieth: all corners of pixels would take minutes."""
+    """Return polygons with their rings, whose width is true to a twentieth: all corners of pixels take minutes."""
     wide = np.sqrt(shapely.area(shapes) / np.pi) * (np.sqrt(1 + RING) - 1)
     return shapely.union_all(shapely.buffer(shapely.simplify(shapes, wide / 20), wide, quad_segs=4))
 
