@@ -112,8 +112,9 @@ def _keeping(tuning: Tuning) -> None:
                                max_chars=64)
         if right.form_submit_button("Keep this model", type="primary", icon=":material/bookmark_add:", width="stretch"):
             with errors_in_words():
-                keep(tuning, name.strip(), models_root(), f"{tuning.about['model_title']}: {name.strip()}")
-                state.note(f"{name.strip()} is among the models now.")
+                title = " ".join(name.split())
+                keep(tuning, title.replace(" ", "-"), models_root(), f"{tuning.about['model_title']}: {title}")
+                state.note(f"{title} is among the models now.")
                 st.rerun()
 
 
@@ -136,10 +137,10 @@ def _verdict(row: dict[str, Any]) -> str:
     low, high = score["interval"]
     blocks = f"on {row['blocks']} blocks of ground kept apart"
     if low > 0:
-        return f"Better {blocks}: IoU rose by {low:.2f} to {high:.2f}."
+        return f"Better {blocks}: IoU rose by {low:.3f} to {high:.3f}."
     if high < 0:
-        return f"Worse {blocks}: IoU fell by {-high:.2f} to {-low:.2f}. The first model is the better one."
-    return f"No certain change {blocks}: IoU changed by {low:+.2f} to {high:+.2f}. The first model may do as well."
+        return f"Worse {blocks}: IoU fell by {-high:.3f} to {-low:.3f}. The first model is the better one."
+    return f"No certain change {blocks}: IoU changed by {low:+.3f} to {high:+.3f}. The first model may do as well."
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -44,7 +44,7 @@ def projects(tmp_path_factory):
 
 def test_labels_areas_and_keeping_a_model(open_page, projects, models):
     page = open_page("/train?project=valley", size=(1280, 1600))
-    page.get_by_text("IoU rose by 0.10 to 0.30").wait_for(timeout=60_000)
+    page.get_by_text("IoU rose by 0.100 to 0.300").wait_for(timeout=60_000)
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()  # or a redraw closes the list
     page.get_by_text("New fine-tuning").click()
     page.locator(".st-key-train-labels input").first.click()

@@ -126,13 +126,13 @@ def test_what_stops_is_said_and_nothing_starts(ready, visit, words):
 def test_a_finished_one_shows_before_and_after_and_is_kept_under_a_name(finished, visit, words, tmp_path):
     app = visit("train", project="valley")
     said = words(app)
-    assert not app.exception and "0.40 → 0.60" in said and "IoU rose by 0.10 to 0.30" in said
+    assert not app.exception and "0.40 → 0.60" in said and "IoU rose by 0.100 to 0.300" in said
     sure = "+0.100 to +0.300"
     assert app.dataframe[0].value["95 % interval"].tolist() == [sure, "too few blocks", sure]
     app.text_input(key="train-name-20260101-120000-abcd").input("../x")
     button(app, "Keep this model").click().run()
     assert "letters, digits" in words(app)
-    app.text_input(key="train-name-20260101-120000-abcd").input("valley-1")
+    app.text_input(key="train-name-20260101-120000-abcd").input(" valley  1")
     button(app, "Keep this model").click().run()
     assert not app.exception and "Kept as valley-1" in words(app)
     assert "valley-1" in [card.name for card in list_models(tmp_path / "models")]
