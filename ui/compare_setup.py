@@ -52,8 +52,8 @@ def _runs(project: Project) -> None:
     chosen = st.multiselect("Detections", list(runs), _same_ground(project, list(runs.values())), key="versus-runs",
                             max_selections=MOST, format_func=lambda name: _name(runs[name]))
     layers = {"": None} | {layer.id: layer for layer in references(project)}
-    days = {runs[name].about.get("image_date") for name in chosen}
-    own = next((name for name, layer in layers.items() if layer and layer.date and layer.date in days), "")
+    days = {runs[name].about.get("image_date") or "" for name in chosen}
+    own = next((name for name, layer in layers.items() if layer and layer.date in days), "")
     reference = layers[st.selectbox("Reference", list(layers), list(layers).index(own), key=f"versus-labels-{own}",
                                     format_func=lambda name: _layer(layers[name]))]
     smallest = st.number_input("Smallest disagreement, m²", 0.0, 1e6, 50.0, 10.0, format="%.0f", key="versus-smallest")
@@ -65,12 +65,16 @@ def _runs(project: Project) -> None:
 
 
 def _same_ground(project: Project, runs: list[Run]) -> list[str]:
-    """Return the newest two detections of one image, or none."""
+    """Return each model's newest detection of one image, or one model's newest two, oldest first; or none."""
     for number, run in enumerate(runs):
         image = source(project, run, "image")
-        for other in runs[number + 1:]:
-            if image and source(project, other, "image") == image:
-                return [other.id, run.id]
+        same = [other for other in runs[number:] if image and source(project, other, "image") == image]
+        newest: dict[str, Run] = {}
+        for other in same:
+            newest.setdefault(other.model, other)
+        found = list(newest.values())[:MOST] if len(newest) > 1 else same[:2]
+        if len(found) > 1:
+            return [other.id for other in reversed(found)]
     return []
 
 

@@ -10,7 +10,7 @@ import shapely
 
 from core import rivals
 from core.export import write_layer
-from core.files import write_json
+from core.files import read_json, write_json
 from core.project import add_layer, create
 from core.registry import ModelCard
 from core.vectorize import OutlineSettings
@@ -83,10 +83,19 @@ def test_two_detections_of_one_image_are_suggested_and_a_job_is_started(valley, 
     monkeypatch.setattr("ui.compare_setup.compare", lambda *what, **how: asked.append((what, how)))
     app = visit("compare")
     assert sorted(app.multiselect[0].value) == ["bold", "careful"]
-    app.selectbox(key="versus-labels-").set_value("truth").run()
+    assert app.selectbox(key="versus-labels-truth").value == "truth", "of no day, as the detections"
     button(app, "Compare").click().run()
     [((_, runs, labels), how)] = asked
     assert {run.id for run in runs} == {"bold", "careful"} and labels.id == "truth" and how == {"min_area_m2": 50.0}
+
+
+def test_the_newest_detection_of_each_model_is_suggested(valley, visit):
+    for number, model in enumerate(("six", "rae", "six")):
+        shutil.copytree(valley.folder / "runs" / "bold", new := valley.folder / "runs" / f"{model}{number}")
+        about = read_json(new / "run.json")
+        write_json(new / "run.json", about | {"model": about["model"] | {"name": model}})
+    suggested = visit("compare").multiselect[0].value
+    assert len(suggested) == 3 and suggested[1:] == ["rae1", "six2"]
 
 
 def test_several_models_are_started_as_one_job(valley, visit, words, monkeypatch, tmp_path):
