@@ -1,4 +1,4 @@
-"""The demo valley as files: two images, elevation, and the truth about both dates.
+"""The demo valley: two images, elevation, and the truth about both dates, as files and as a project.
 
 The scene is made, not real. Its seed is below ``core.landscape.FIRST_TRAINING_SEED``: no network has
 seen it.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from rasterio.shutil import copy as copy_raster
 from core.config import CLASS_NODATA, scheme
 from core.errors import StorageError
 from core.landscape import Epoch, Landscape, Progress, landscape
+from core.project import Project, add_layer, create, open_project
 
 DEMO_SEED = 538
 GSD_M = 0.5
@@ -33,8 +35,10 @@ ORIGIN = (388150.0, 3674100.0)
 
 TAKEN = {"before": "2021:07:18 11:42:00", "after": "2023:10:21 11:55:00"}
 FILES = ("image_before", "image_after", "dem", "truth_before", "truth_after")
+LAYERS = ("image_after", "image_before", "dem", "truth_after", "truth_before")
+"""In the order in which the project has them: the first image is the one that is searched."""
+TITLES = {"after": "After the event", "before": "Before the event", "": "Elevation"}
 MADE_BY = "SCARP_DEMO"
-
 
 
 def build(folder: Path, *, seed: int = DEMO_SEED, size: int = 2048,
@@ -74,6 +78,23 @@ def build(folder: Path, *, seed: int = DEMO_SEED, size: int = 2048,
                            remedy="Free some space or choose another folder, then make the demo again.") from error
     say("The demo is ready", 1.0)
     return paths
+
+
+def register(folder: Path, files: Mapping[str, Path]) -> Project:
+    """Make the demo project in the folder that holds its files; one that is there already is opened.
+
+    Args:
+        folder: Where ``files`` lie.
+        files: By name, as ``build`` returns them.
+    """
+    if (folder / "project.json").exists():
+        return open_project(folder)
+    project = create(folder, "Demo valley")
+    for name in LAYERS:
+        role, _, date = name.partition("_")
+        day = TAKEN[date][:10].replace(":", "-") if date else ""
+        project = add_layer(project, role, files[name], TITLES[date], day)
+    return project
 
 
 def _is_made(path: Path, made_by: str) -> bool:

@@ -25,7 +25,6 @@ from typing import Any, Literal
 
 from core.errors import InputError, ScarpError, StorageError, unknown_name
 from core.files import read_json, write_json
-from core.ingest import open_geotiff
 
 FORMAT = 2
 """Of project.json; 1 had no number and layers of five fields."""
@@ -380,40 +379,6 @@ def slug(text: str, otherwise: str) -> str:
 
 def _numbered(stem: str) -> list[str]:
     return [stem, *(f"{stem}-{i}" for i in range(2, 10_000))]
-
-
-DEMO = {
-    "image_after": ("image", "After the event"), "image_before": ("image", "Before the event"),
-    "dem": ("dem", "Elevation"),
-    "truth_after": ("truth", "After the event"), "truth_before": ("truth", "Before the event"),
-}
-"""Roles and titles of the demo's rasters, in the order they are added."""
-
-
-def register_demo(folder: Path, files: Mapping[str, Path]) -> Project:
-    """Make the demo project in the folder that holds its rasters; one that is there already is opened.
-
-    Args:
-        folder: Where ``files`` lie.
-        files: Rasters by name, as ``core.demo.build`` returns them.
-    """
-    if (folder / "project.json").exists():
-        return open_project(folder)
-    project = create(folder, "Demo valley")
-    for name, (role, title) in DEMO.items():
-        if name in files:
-            project = add_layer(project, role, files[name], title, _taken(files[name]))
-    return project
-
-
-def _taken(path: Path) -> str:
-    """Return the day that a raster's tags name, or nothing."""
-    with open_geotiff(path) as dataset:
-        day = str(dataset.tags().get("TIFFTAG_DATETIME", ""))[:10].replace(":", "-")
-    try:
-        return date.fromisoformat(day).isoformat()
-    except ValueError:
-        return ""
 
 
 def _change(project: Project, change: Callable[[Project], Project]) -> Project:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.project import Project, free_folder, register_demo
+from core.project import Project, free_folder
 from ui import state
 from ui.settings import models_root, projects_root
 from ui.words import errors_in_words
@@ -15,7 +15,7 @@ def demo_button(kind: str = "secondary") -> None:
             from core import demo  # noqa: PLC0415 - only needed here, and heavy, as what is below
 
             folder = free_folder(projects_root(), "demo")
-            project = register_demo(folder, demo.build(folder))
+            project = demo.register(folder, demo.build(folder))
             _detect(project)
             state.choose(project.id)
             st.rerun()

@@ -71,13 +71,12 @@ def _unpack(options: argparse.Namespace) -> None:
 
 
 def _demo(options: argparse.Namespace) -> None:
-    from core.demo import build  # noqa: PLC0415
+    from core.demo import build, register  # noqa: PLC0415
     from core.detect import DetectSettings, detect  # noqa: PLC0415
-    from core.project import register_demo  # noqa: PLC0415
     from core.scene import SceneSettings  # noqa: PLC0415
 
     files = build(options.folder, progress=lambda stage, share: print(f"{share:4.0%}  {stage}", file=sys.stderr))
-    project = register_demo(options.folder, files)
+    project = register(options.folder, files)
     if project.runs():
         print(f"the demo project is in {options.folder}")
         return

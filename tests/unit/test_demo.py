@@ -1,5 +1,7 @@
 """The demo's files: there, readable, and not written twice."""
 
+import shutil
+
 import numpy as np
 import pytest
 import rasterio
@@ -109,3 +111,13 @@ def test_no_room_is_said_plainly(tmp_path):
 
 def test_the_demo_is_not_in_training():
     assert demo.DEMO_SEED < FIRST_TRAINING_SEED
+
+
+def test_its_project_has_the_later_image_first_and_is_made_once(files, tmp_path):
+    folder = shutil.copytree(files["dem"].parent, tmp_path / "demo")
+    files = {name: folder / path.name for name, path in files.items()}
+    project = demo.register(folder, files)
+    assert [layer.role for layer in project.layers] == ["image", "image", "dem", "truth", "truth"]
+    assert project.path(project.of("image")[0]) == files["image_after"]
+    assert [layer.date for layer in project.layers] == ["2023-10-21", "2021-07-18", "", "2023-10-21", "2021-07-18"]
+    assert demo.register(folder, files) == project

@@ -23,7 +23,7 @@ from core.config import SCHEMES
 from core.errors import CancelledError, InputError, ModelError, StorageError, UnknownNameError
 from core.registry import ModelCard, load_network, read_card, save_model
 from core.scene import Scene, SceneSettings
-from core.training import finetune, loop, outlined
+from core.training import finetune, holdout, loop, outlined
 from core.training.config import TrainConfig
 from core.training.crops import Crops, Pool
 from core.training.finetune import FineTune, fine_tune, table
@@ -86,7 +86,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finetune, "SCENES", 1)
     monkeypatch.setattr(finetune, "SCENE_PX", 192)
     monkeypatch.setattr(finetune, "BATCH", 2)
-    monkeypatch.setattr(finetune, "CALIBRATED_ON", 8)
+    monkeypatch.setattr(finetune, "CALIBRATED_ON", 4)
+    monkeypatch.setattr(holdout, "SURROUNDINGS", 32)
 
 
 def settings(scene: dict[str, Path], **changes: object) -> FineTune:
@@ -257,8 +258,8 @@ def test_a_model_learns_an_image_whose_colours_it_never_saw(
 
 
 def test_a_killed_run_ends_in_the_same_weights(scene: dict[str, Path], models: Path, tmp_path: Path) -> None:
-    start = ("import sys, pathlib\nfrom core.training import finetune as f\nf.SCENES, f.SCENE_PX = 1, 192\n"
-             "f.BATCH, f.SAVE_EVERY, f.CALIBRATED_ON = 2, 2, 8\n"
+    start = ("import sys, pathlib\nfrom core.training import finetune as f, holdout\nf.SCENES, f.SCENE_PX = 1, 192\n"
+             "f.BATCH, f.SAVE_EVERY, f.CALIBRATED_ON, holdout.SURROUNDINGS = 2, 2, 4, 32\n"
              "name, out, models, image, labels, area = sys.argv[1:]\nP = pathlib.Path\n"
              "f.fine_tune(f.FineTune('random', name, P(image), P(labels), area=P(area), steps=6), P(out), P(models))\n")
 

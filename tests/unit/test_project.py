@@ -6,7 +6,6 @@ import time
 from datetime import date
 
 import pytest
-import rasterio
 
 from core.errors import InputError, ScarpError, StorageError, UnknownNameError
 from core.project import (
@@ -18,7 +17,6 @@ from core.project import (
     list_projects,
     new_project,
     open_project,
-    register_demo,
     remove_layer,
 )
 
@@ -169,17 +167,6 @@ def test_projects_are_listed_by_name(tmp_path):
         create(tmp_path / folder, name)
     assert [each.id for each in list_projects(tmp_path)] == ["b", "c", "a"]
     assert list_projects(tmp_path / "none") == []
-
-
-def test_the_demo_has_its_image_first_and_is_made_once(tmp_path, make_raster):
-    files = {name: make_raster(f"{name}.tif") for name in ("image_before", "image_after", "dem", "truth_after")}
-    with rasterio.open(files["image_after"], "r+") as dataset:
-        dataset.update_tags(TIFFTAG_DATETIME="2023:10:21 11:55:00")
-    project = register_demo(tmp_path, files)
-    assert [layer.role for layer in project.layers] == ["image", "image", "dem", "truth"]
-    assert project.path(project.of("image")[0]) == files["image_after"]
-    assert [layer.date for layer in project.of("image")] == ["2023-10-21", ""]
-    assert register_demo(tmp_path, files) == project
 
 
 def test_errors_of_a_project_are_of_the_one_tree(tmp_path):
