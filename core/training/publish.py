@@ -74,9 +74,10 @@ def trained(settings: TrainConfig, data: Path, runs: Path, models: Path, origin:
     split = split_of(settings, data, out)
     about: dict[str, Any] = dict(settings.card)
     network = build(settings.architecture, len(scheme(settings.scheme).names), **settings.arguments)
+    saw_a_dem = settings.generated_scenes > 0 or any(source.dem for source in settings.sources)
     card = ModelCard(
         name=settings.model, architecture=settings.architecture, arguments=settings.arguments, scheme=settings.scheme,
-        trained_topography=("dem",) if getattr(network, "topography_channels", ()) else (),
+        trained_topography=("dem",) if network.topography_channels and saw_a_dem else (),
         coarser=settings.coarser, folder=models / settings.model,
         title=about["title"], summary=about["summary"], licence=about["licence"],
         gsd_range_m=tuple(about["gsd_range_m"]),

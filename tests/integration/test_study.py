@@ -38,7 +38,7 @@ def plan(place, place_files, make_raster, tmp_path: Path) -> Path:
                  "warmup_steps": 1, "card": {"title": "", "summary": "", "licence": "", "gsd_range_m": [0.3, 2]}},
         "groups": [{"title": "Both", "what": "Side by side.", "withhold_dem": True, "runs": [
             {"name": "with terrain", "architecture": "fstf_net", "arguments": {"width": 16, "pool_window": 5}},
-            {"name": "chips alone", "architecture": "rae_d", "sources": ["Chips"],
+            {"name": "chips alone", "architecture": "fstf_net", "sources": ["Chips"],
              "arguments": {"width": 16, "pool_window": 5}}]}]}))
     return tmp_path
 
@@ -51,7 +51,7 @@ def test_a_study_is_trained_scored_and_written_down(plan: Path, capsys) -> None:
     found, page = results(Study.read(str(plan / "small.json")), plan / "logs/small"), (plan / "results.md").read_text()
     group = found["groups"][0]
     assert [run["name"] for run in group["scene"]["runs"]] == ["with terrain", "chips alone"]
-    assert [run["name"] for run in group["scene without DEM"]["runs"]] == ["with terrain"]
+    assert [run["name"] for run in group["scene without DEM"]["runs"]] == ["with terrain"], "chips have no DEM"
     assert group["scored"]["chips alone"]["seconds_per_km2"]["scene"] > 0
     splits = [(plan / "runs/small/runs" / name / "split.json").read_bytes() for name in ("with_terrain", "chips_alone")]
     assert splits[0] == splits[1]
