@@ -51,6 +51,12 @@ class Run:
     config: TrainConfig
     withheld: bool = False
 
+    @property
+    def network(self) -> str:
+        """The architecture, with how terrain is joined where that is not the paper's way."""
+        fusion = self.config.arguments.get("fusion")
+        return f"{self.config.architecture}, {fusion}" if fusion else self.config.architecture
+
 
 @dataclass(frozen=True)
 class Study:
@@ -146,18 +152,16 @@ def _score(study: Study, run: Run, card: ModelCard, data: Path, split: Split, ou
     card, held_out, chips = _held_out(study, run, card, data, split)
     write_json(card.folder / "card.json", card.as_dict())
     chips.save(log / "chips.npz")
-    scene, seconds = study.plan["scene"], {}
+    scene = study.plan["scene"]
     for name, dem in (("scene", data / scene["dem"]), ("scene without DEM", None)):
         if dem is None and not (run.withheld and card.trained_topography):
             continue
         result = out / name
-        record = detect(DetectSettings(SceneSettings(data / scene["image"], dem), card.name, result,
-                                       models=card.folder.parent, overwrite=True))
+        detect(DetectSettings(SceneSettings(data / scene["image"], dem), card.name, result, models=card.folder.parent,
+                              overwrite=True))
         tallies([result], data / scene["labels"])[0].save(log / f"{name}.npz")
-        seconds[name] = record["timing"]["predict_s"] / (record["observed_m2"] / 1e6)
     return {"model": card.name, "threshold": card.threshold, "temperature": card.temperature,
-            "held_out": held_out, "seconds_per_km2": {k: round(v, 3) for k, v in seconds.items()},
-            "finished": time.strftime("%Y-%m-%d", time.gmtime())}
+            "held_out": held_out, "finished": time.strftime("%Y-%m-%d", time.gmtime())}
 
 
 def _held_out(study: Study, run: Run, card: ModelCard, data: Path, split: Split,
@@ -190,11 +194,16 @@ def _held_out(study: Study, run: Run, card: ModelCard, data: Path, split: Split,
 
 
 def results(study: Study, logs: Path) -> dict[str, Any]:
-    """Return the scores of what is finished, group by group, as the page needs them; see ``work_through``."""
+    """Return the scores of what is finished, group by group, as the page needs them; see ``work_through``.
+
+    Seconds per km2 are those of ``speed.json`` in ``logs``, which ``python -m benchmarks.networks`` writes.
+    """
+    file = logs / "speed.json"
+    speeds = {each["what"]: each["value"] for each in read_json(file)["figures"]} if file.exists() else {}
     groups = []
     for group in study.plan["groups"]:
-        names = {run.name: logs / run.config.model for run in study.runs()
-                 if run.name in {entry["name"] for entry in group["runs"]}}
+        runs = [run for run in study.runs() if run.name in {entry["name"] for entry in group["runs"]}]
+        names = {run.name: logs / run.config.model for run in runs}
         done = {name: out for name, out in names.items() if (out / "scored.json").exists()}
         if not done:
             continue
@@ -204,7 +213,8 @@ def results(study: Study, logs: Path) -> dict[str, Any]:
             if files:
                 found[kind] = comparison({name: Tally.read(file) for name, file in files.items()})
         groups.append({"title": group["title"], "what": group["what"], "missing": sorted(set(names) - set(done)),
-                       "scored": {name: read_json(out / "scored.json") for name, out in done.items()}} | found)
+                       "scored": {run.name: read_json(done[run.name] / "scored.json") | {
+                           "seconds_per_km2": speeds.get(run.network)} for run in runs if run.name in done}} | found)
     return {"study": study.name, "title": study.plan["title"], "scene": study.plan["scene"]["name"],
             "steps": study.everything.steps, "crops": study.everything.steps * study.everything.batch, "groups": groups}
 
@@ -214,7 +224,8 @@ def page(found: dict[str, Any]) -> str:
     kinds = {"scene": f"{found['scene']}, with its DEM where the network takes one",
              "scene without DEM": f"{found['scene']}, the DEM withheld", "chips": CHIPS}
     parts = [f"# {found['title']}\n\nMade by `scarp study {found['study']} --page FILE` from the logs of its runs. "
-             f"Each run saw {found['crops']:,} crops in {found['steps']:,} steps."]
+             f"Each run saw {found['crops']:,} crops in {found['steps']:,} steps. Seconds are those of the network "
+             "alone on ground of 0.3 m a pixel, measured by `python -m benchmarks.networks`."]
     for group in found["groups"]:
         parts.append(f"## {group['title']}\n\n{group['what']}")
         if group["missing"]:
@@ -232,8 +243,8 @@ def _summary(group: dict[str, Any], scene: str) -> str:
     for name, each in group["scored"].items():
         ious = [next((f"{run['landslide']['iou']:.3f}" for run in group.get(kind, {}).get("runs", [])
                       if run["name"] == name), "") for kind in ("scene", "scene without DEM", "chips")]
-        took = each["seconds_per_km2"]["scene"]
-        lines.append(f"| {name} | {' | '.join(ious)} | {took:.1f} | {each['threshold']:.2f} |")
+        took = "" if each["seconds_per_km2"] is None else f"{each['seconds_per_km2']:.1f}"
+        lines.append(f"| {name} | {' | '.join(ious)} | {took} | {each['threshold']:.2f} |")
     return "\n".join(lines)
 
 
