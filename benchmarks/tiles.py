@@ -28,8 +28,8 @@ def main() -> None:
     parser.add_argument("--first-column", type=int, default=0, help="labels left of it are not looked at")
     parser.add_argument("--models", nargs="+", default=["fstf_net_lite"])
     options = parser.parse_args()
-    source = Source("scene", *(str(path.resolve()) for path in (options.image, options.labels)),
-                    dem=str(options.dem.resolve()) if options.dem else None)
+    source = Source("scene", str(options.image.resolve()), str(options.labels.resolve()),
+                    str(options.dem.resolve()) if options.dem else None)
     print("| model | seen | IoU | F1 | precision | recall |\n|---|---|--:|--:|--:|--:|")
     for name in options.models:
         card = find_model(name)
