@@ -1,4 +1,4 @@
-"""What it does to a score that labels were drawn tile by tile: python -m benchmarks.label_tiles --image ... --labels ... .
+"""What labels drawn tile by tile do to a score: python -m benchmarks.label_tiles --image FILE --labels FILE.
 
 The same weights, temperature and threshold see a scene with what lies around each place, as detection does; then every
 tile by itself, as whoever drew the labels saw it; then squares of that size which lie half a tile off.
