@@ -47,14 +47,14 @@ def main() -> None:
 
 
 def pieces(ground: Ground, side: int, offset: int) -> list[Ground]:
-    """Cut ground into squares of a side, the first row and column of them narrower by an offset; labelled ones alone.
+    """Cut ground into squares of a side, the first of them beginning an offset before the scene; labelled ones alone.
 
     Both are multiples of the DEM's pixel.
     """
     found = []
     ratio = 1 if ground.gradients is None else ground.label.shape[0] // ground.gradients.shape[1]
-    for top in range(offset - side if offset else 0, ground.label.shape[0], side):
-        for left in range(offset - side if offset else 0, ground.label.shape[1], side):
+    for top in range(-offset, ground.label.shape[0], side):
+        for left in range(-offset, ground.label.shape[1], side):
             where = slice(max(top, 0), top + side), slice(max(left, 0), left + side)
             if (ground.label[where] == CLASS_NODATA).all():
                 continue
