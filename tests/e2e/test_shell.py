@@ -32,10 +32,11 @@ def turn_to(page, name):
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_can_be_the_first_and_stays_after_a_refresh(open_page, name):
     page = open_page(ADDRESSES[name])
-    for _ in range(2):
+    for visit in range(2):
+        if visit:
+            page.reload()
         settled(page, name)
         assert page.title() == "Scarp" and page.get_by_text("Page not found").count() == 0
-        page.reload()
 
 
 def test_back_and_forward_go_one_page_at_a_time(open_page):
@@ -94,18 +95,25 @@ def test_a_theme_that_was_chosen_holds_on_every_page(open_page):
     assert background(other) == background(page) != light
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("name", PAGES)
-def test_no_text_is_cut_off_and_nothing_overlaps_in_the_bar(open_page, clipped, name, size, theme):
-    page = open_page(ADDRESSES[name] + "?project=valley", size=size, theme=theme)
-    settled(page, name)
-    page.wait_for_timeout(1500)
-    assert clipped(page) == []
-    boxes = page.evaluate("""() => ['[data-testid=stLogoLink], [data-testid=stHeaderLogo], [data-testid=stSidebarLogo]',
-        '.st-key-nav', '.st-key-topbar-right [data-testid=stSelectbox]', '[data-testid=stMainMenuButton]']
-        .map((what) => document.querySelector(what).getBoundingClientRect()).map((box) => [box.left, box.right])""")
-    assert all(left[1] <= right[0] + 1 for left, right in zip(boxes, boxes[1:], strict=False)), boxes
+def test_no_text_is_cut_off_and_nothing_overlaps_in_the_bar(open_page, clipped, name):
+    page = open_page(ADDRESSES[name] + "?project=valley")
+    for theme, dark in (("light", False), ("dark", True)):
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        page.wait_for_function("""(dark) => (getComputedStyle(document.querySelector('[data-testid=stApp]'))
+            .backgroundColor.match(/\\d+/g)[0] < 128) === dark""", arg=dark)
+        for width, height in SIZES:
+            page.set_viewport_size({"width": width, "height": height})
+            settled(page, name)
+            page.wait_for_timeout(1000)
+            assert clipped(page) == [], (theme, width)
+            boxes = page.evaluate("""() => [
+                '[data-testid=stLogoLink], [data-testid=stHeaderLogo], [data-testid=stSidebarLogo]', '.st-key-nav',
+                '.st-key-topbar-right [data-testid=stSelectbox]', '[data-testid=stMainMenuButton]',
+            ].map((what) => document.querySelector(what).getBoundingClientRect())
+             .map((box) => [box.left, box.right])""")
+            between = zip(boxes, boxes[1:], strict=False)
+            assert all(left[1] <= right[0] + 1 for left, right in between), (theme, width, boxes)
 
 
 def shows(page, query, title):

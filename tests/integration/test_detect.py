@@ -29,7 +29,7 @@ SMALL = Tiling(256, 48, 16)
 @pytest.fixture(params=["windows", "parts"])
 def tiling(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Tiling | None:
     """Windows through the whole network, or windows of their own for its three parts, small."""
-    monkeypatch.setattr(cuts, "CORE_PX", 128)
+    monkeypatch.setattr(cuts, "CORE_PX", 256)
     monkeypatch.setattr(cuts, "FAR_CORES", 2)
     return SMALL if request.param == "windows" else None
 
