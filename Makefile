@@ -5,6 +5,8 @@
 VENV := .venv
 BENCH := .venv-bench
 PY := $(VENV)/bin/python
+# Python compiles what it imports: compiling every package here would take a minute more.
+INSTALL := -m pip install --disable-pip-version-check --no-compile
 PORT ?= 8501
 export SCARP_PROJECTS ?= $(CURDIR)/projects
 
@@ -41,8 +43,7 @@ clean: ## Remove the environment and every cache; projects stay
 	rm -rf $(VENV) $(BENCH) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The environment. Each stamp is written last, so that an interrupted step is done again. Python compiles what it imports:
-# compiling all of it would take a minute more.
+# The environment. Each stamp is written last, so that an interrupted step is done again.
 define MAKE_VENV
 for p in $(PYTHON) python3.11 python3; do
     command -v "$$p" >/dev/null && "$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' && python=$$p && break
@@ -65,12 +66,12 @@ $(VENV)/.made:
 
 $(VENV)/.run: $(VENV)/.made requirements.txt constraints.txt pyproject.toml
 	@echo "Installing what Scarp runs on (about 3 GB on disk; some minutes the first time)"
-	$(PY) -m pip install --disable-pip-version-check --no-compile -r requirements.txt -c constraints.txt
-	$(PY) -m pip install --disable-pip-version-check --no-compile -q --no-deps -e .
+	$(PY) $(INSTALL) -r requirements.txt -c constraints.txt
+	$(PY) $(INSTALL) -q --no-deps -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
-	$(PY) -m pip install --disable-pip-version-check --no-compile -q -r requirements-dev.txt -c constraints.txt
+	$(PY) $(INSTALL) -q -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
 # What the measurements compare with stays apart, in an environment that sees the app's. A peer that cannot be
@@ -86,7 +87,7 @@ $(BENCH)/.made: $(VENV)/.run requirements-bench.txt
 	@echo "Installing what Scarp is compared with (about 0.6 GB on disk)"
 	@while read -r line; do \
 	    case "$$line" in ""|"#"*) continue;; esac; \
-	    $(BENCH)/bin/python -m pip install --disable-pip-version-check --no-compile -q -c constraints.txt "$${line%%#*}" </dev/null \
+	    $(BENCH)/bin/python $(INSTALL) -q -c constraints.txt "$${line%%#*}" </dev/null \
 	        || echo "LEFT OUT: $$line" >&2; \
 	done < requirements-bench.txt
 	@touch $@

@@ -105,7 +105,7 @@ def test_no_text_is_cut_off_and_nothing_overlaps_in_the_bar(open_page, clipped, 
         for width, height in SIZES:
             page.set_viewport_size({"width": width, "height": height})
             settled(page, name)
-            page.wait_for_timeout(1000)
+            page.wait_for_timeout(1500)
             assert clipped(page) == [], (theme, width)
             boxes = page.evaluate("""() => [
                 '[data-testid=stLogoLink], [data-testid=stHeaderLogo], [data-testid=stSidebarLogo]', '.st-key-nav',
