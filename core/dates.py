@@ -5,17 +5,16 @@ A comparison is a folder, ``changes/<id>``, with the files of ``core.change``.
 
 from __future__ import annotations
 
-import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from core.change import MAP, OBJECTS, RECORD
 from core.errors import InputError, StorageError
-from core.files import read_json
+from core.files import dated_name, read_json
 from core.jobs import Job, submit
 from core.project import Layer, Project, Run
 from core.request import source
@@ -130,7 +129,7 @@ def compare(project: Project, before: Side, after: Side, *, correct: bool, toler
     """
     if before.id == after.id:
         raise InputError("comparison", got="one map twice", expected="two different ones", remedy="Choose another.")
-    out = project.folder / FOLDER / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    out = project.folder / FOLDER / dated_name()
     command: list[object] = ["{python}", "-m", "core.cli", "change", "--out", out, "--min-area", min_area_m2,
                              "--progress-file", "{progress}"]
     command += ["--tolerance", tolerance_m] if tolerance_m is not None else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,11 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise StorageError(f"file {path.name}", got=error.strerror or "an error",
                            expected="room and permission to write",
                            remedy="Free some space or choose another folder.") from error
+
+
+def dated_name() -> str:
+    """Return a new folder's name: the time in UTC, to sort by, and eight digits that keep those of a second apart."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
 
 
 def write_json(path: Path, value: object) -> None:

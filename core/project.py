@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from core.errors import InputError, ScarpError, StorageError, unknown_name
-from core.files import read_json, write_json
+from core.files import dated_name, read_json, write_json
 
 FORMAT = 2
 """Of project.json; 1 had no number and layers of five fields."""
@@ -194,7 +194,7 @@ class Project:
 
     def new_run(self) -> Path:
         """Return the folder of a run to come, named by the time in UTC; it is not made yet."""
-        return self.folder / "runs" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        return self.folder / "runs" / dated_name()
 
     def save_area(self, geometry: Mapping[str, Any]) -> Path:
         """Keep an area of interest (GeoJSON polygon, WGS 84 degrees) and return its file.

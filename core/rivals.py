@@ -5,16 +5,14 @@ A comparison is a folder, ``versus/<id>``, with the files of ``core.versus``.
 
 from __future__ import annotations
 
-import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from core.errors import InputError, StorageError
-from core.files import read_json
+from core.files import dated_name, read_json
 from core.jobs import Job, submit
 from core.project import Layer, Project, Run
 from core.reference import scheme_of
@@ -80,7 +78,7 @@ def contests(project: Project) -> list[Contest]:
 
 def compare(project: Project, runs: Sequence[Run], labels: Layer | None, *, min_area_m2: float = 50.0) -> Job:
     """Put a comparison of detections into the queue; a reference scores each of them too."""
-    out = project.folder / FOLDER / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    out = project.folder / FOLDER / dated_name()
     command: list[object] = ["{python}", "-m", "core.cli", "versus", "--out", out, "--min-area", min_area_m2,
                              "--progress-file", "{progress}", "--runs", *(run.folder for run in runs)]
     if labels:

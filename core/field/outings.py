@@ -10,7 +10,6 @@ Nothing of it is read again but by comparing what comes back.
 from __future__ import annotations
 
 import contextlib
-import secrets
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from core.export import LAYER
 from core.field.edits import Change, Diff, difference, read_edited
 from core.field.package import check_package, write_package
 from core.field.records import records_of
-from core.files import read_json, write_json
+from core.files import dated_name, read_json, write_json
 from core.inventory import as_records, check, field, write_inventory
 from core.project import Layer, Project
 from core.review import POSITIVE, Edit, Ledger
@@ -115,7 +114,7 @@ def give_out(project: Project, run: str, title: str, image: Layer, area: Mapping
     if place is not None:
         records = records[records.intersects(place)]
     now = datetime.now(UTC)
-    folder = project.folder / "field" / f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    folder = project.folder / "field" / dated_name()
     try:
         folder.mkdir(parents=True)
         write_package(folder / "package.zip", records.drop(columns="version"), title, image=project.path(image),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import shutil
 import signal
 import time
@@ -16,6 +15,7 @@ from typing import Any
 from sqlalchemy import delete, insert
 
 from core.errors import InputError
+from core.files import dated_name
 from core.jobs.old import adopt
 from core.jobs.process import forget, portable
 from core.jobs.queue import limit, placed, standing, start_waiting
@@ -44,7 +44,7 @@ def submit(folder: Path, kind: str, title: str, command: Sequence[object], param
         ScarpError: The database cannot be used, or no process started.
     """
     folder, now = folder.resolve(), time.time()
-    job = folder / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{secrets.token_hex(3)}"
+    job = folder / dated_name()
     job.mkdir(parents=True)
     words = [job / "progress.json" if word == "{progress}" else word for word in command]
     with open_store(folder.parent).writing() as connection:

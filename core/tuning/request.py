@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from typing import Any, Literal
 import geopandas
 import shapely
 
-from core.files import write_json
+from core.files import dated_name, write_json
 from core.jobs import Job, submit
 from core.project import Layer, Project
 from core.raster import grid_of, open_raster
@@ -84,7 +83,7 @@ class Request:
             StorageError: There is no room.
         """
         now = datetime.now(UTC)
-        folder = project.folder / FOLDER / f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        folder = project.folder / FOLDER / dated_name()
         folder.mkdir(parents=True)
         ground = known_ground(self)
         inside = self.labels.frame[self.labels.frame.intersects(ground)]
