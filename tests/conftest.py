@@ -23,6 +23,8 @@ from core.nets.network import Network
 from core.registry import ModelCard, save_model
 
 RasterFactory = Callable[..., Path]
+THIN: dict[str, Any] = {"encoder": "efficientnet_lite0", "width": 32}
+"""A lite network for tests of what is done with one: its layers, its reach, and half its time."""
 
 
 def keep_to_own_cores() -> None:
@@ -173,8 +175,9 @@ def models(place: Landscape, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of two models with random weights whose outputs vary; the second has no weights."""
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(3)
-    network = varied(build("fstf_net", 2, encoder="efficientnet_lite0"), place)
-    card = ModelCard("random", "Random weights", "fstf_net", "binary", (0.2, 2.0), {"encoder": "efficientnet_lite0"},
+    arguments = {**THIN, "branch": "slim"}
+    network = varied(build("fstf_net", 2, **arguments), place)
+    card = ModelCard("random", "Random weights", "fstf_net", "binary", (0.2, 2.0), arguments,
                      trained_topography=("dem",), folder=folder / "random")
     save_model(card, network.state_dict())
     (folder / "untrained").mkdir()

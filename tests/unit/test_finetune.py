@@ -31,10 +31,9 @@ from core.training.labels import read_labels
 from core.training.loop import Run, _begin
 from core.training.pictures import _painted
 from core.training.sources import Ground
-from tests.conftest import write_raster
+from tests.conftest import THIN, write_raster
 
 SIDE, SLIDES = 1536, 24
-ARGUMENTS = {"encoder": "efficientnet_lite0"}
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +71,11 @@ def models(models: Path, tmp_path: Path) -> Path:
 def learned(scene: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a small model that knows the scene in its own colours."""
     folder = tmp_path_factory.mktemp("learned")
-    config = TrainConfig("learned", "rae_d", ARGUMENTS, crop_px=256, batch=2, steps=40, warmup_steps=5, ema=0.9)
+    config = TrainConfig("learned", "rae_d", THIN, crop_px=256, batch=2, steps=40, warmup_steps=5, ema=0.9)
     ground, _ = divided(scene, mapped=scene["area"])
     crops = Crops(config, [Pool(0.6, (0.8, 1.25), ground.landslides), Pool(0.4, (0.8, 1.25), ground.others)])
     state = Run(config, folder, lambda: _begin(config, folder)).to_the_end(lambda: (crops, {}))
-    save_model(ModelCard("learned", "Learned", "rae_d", "binary", (0.5, 2.0), ARGUMENTS, folder=folder / "learned"),
+    save_model(ModelCard("learned", "Learned", "rae_d", "binary", (0.5, 2.0), THIN, folder=folder / "learned"),
                state)
     return folder
 
@@ -103,17 +102,24 @@ def divided(scene: dict[str, Path], **reading: object) -> tuple[outlined.Outline
 
 def corner(piece: Ground, image: np.ndarray) -> tuple[int, int]:
     """Return the row and column of an image at which a piece begins, found by its pixels."""
-    seen = (piece.image.sum(0) > 0).numpy()
-    r, c = np.argwhere(seen)[len(np.argwhere(seen)) // 2]
-    for row, column in np.argwhere((image == piece.image[:, r, c].numpy()[:, None, None]).all(0)):
-        top, left = int(row - r), int(column - c)
+    mine = piece.image.numpy()
+    seen = mine.sum(0) > 0
+    places = np.argwhere(seen)
+    found = [{(int(row - r), int(column - c)) for row, column in np.argwhere(packed(image) == packed(mine)[r, c])}
+             for r, c in (places[len(places) // 3], places[len(places) // 2])]
+    for top, left in found[0] & found[1]:
         h, w = seen.shape
         inside = np.s_[max(top, 0):top + h, max(left, 0):left + w]
         there = image[:, *inside]
-        mine = np.s_[max(-top, 0):max(-top, 0) + there.shape[1], max(-left, 0):max(-left, 0) + there.shape[2]]
-        if (piece.image.numpy()[:, *mine] == there)[:, seen[mine]].all():
+        both = np.s_[max(-top, 0):max(-top, 0) + there.shape[1], max(-left, 0):max(-left, 0) + there.shape[2]]
+        if (mine[:, *both] == there)[:, seen[both]].all():
             return top, left
     raise LookupError
+
+
+def packed(colours: np.ndarray) -> np.ndarray:
+    """Return (h, w) with one number for each colour of (3, h, w)."""
+    return np.einsum("chw,c->hw", colours.astype(np.uint32), np.array([1, 256, 65536], np.uint32))
 
 
 @pytest.mark.parametrize("searched", [True, False])
