@@ -19,7 +19,7 @@ from core.files import write_json
 from core.nets import build
 from core.registry import ModelCard, read_card, save_model
 from core.terrain import aspect_deg, gradients
-from core.training import exam, loop, publish
+from core.training import exam, holdout, loop, publish
 from core.training.augment import coarsen, colour, paste, turn
 from core.training.config import Source, TrainConfig
 from core.training.crops import Crops, Pool
@@ -29,6 +29,7 @@ from core.training.loss import NOT_LANDSLIDE, cross_entropy_dice
 from core.training.publish import examine_model, train_model
 from core.training.sources import Ground, _close, channels, load
 from core.training.split import make_split
+from tests.conftest import THIN
 
 FRAME = np.array([[1.0, 0.0], [0.0, -1.0]])
 
@@ -115,8 +116,8 @@ def chips(tmp_path: Path) -> Path:
 def small(**changes: object) -> TrainConfig:
     sources = (Source("chips", "images/*.jpg", "masks", share=1.0, zoom=(0.8, 1.2), holdout=0.3),
                Source("none", "images/*.jpg", None, share=0.2, holdout=0.3))
-    return replace(TrainConfig("tiny", "rae_d", {"encoder": "efficientnet_lite0"}, sources=sources, crop_px=64,
-                               batch=2, steps=4, warmup_steps=1, ema=0.5,
+    return replace(TrainConfig("tiny", "rae_d", THIN, sources=sources, crop_px=64, batch=2, steps=4,
+                               warmup_steps=1, ema=0.5,
                                card={"title": "Tiny", "summary": "", "licence": "", "gsd_range_m": [0.3, 1]}),
                    **changes)
 
@@ -309,9 +310,9 @@ def test_the_encoder_starts_from_the_weights_that_are_named(chips: Path, tmp_pat
 
 
 def test_a_run_starts_from_another_models_weights_where_they_fit(chips: Path, tmp_path: Path) -> None:
-    given = build("rae_d", 2, encoder="efficientnet_lite0")
-    save_model(ModelCard("given", "Given", "rae_d", "binary", (0.3, 1.0), {"encoder": "efficientnet_lite0"},
-                         folder=tmp_path / "models" / "given"), given.state_dict())
+    given = build("rae_d", 2, **THIN)
+    save_model(ModelCard("given", "Given", "rae_d", "binary", (0.3, 1.0), THIN, folder=tmp_path / "models" / "given"),
+               given.state_dict())
     settings = small(steps=1, learning_rate=0.0, weight_decay=0.0, start="given", scheme="paper", ema=0.0)
     state = train(settings, chips, tmp_path / "run", models=tmp_path / "models")
     for name, value in given.named_parameters():
@@ -341,6 +342,7 @@ def test_a_trained_model_lands_in_the_registry(chips: Path, tmp_path: Path, monk
     (tmp_path / "tiny.json").write_text("{}")
     monkeypatch.setattr(publish.TrainConfig, "read", classmethod(lambda *_: config))
     monkeypatch.setattr(exam, "FREE_SCENES", 1)
+    monkeypatch.setattr(holdout, "SURROUNDINGS", 32)
     card = train_model(str(tmp_path / "tiny.json"), chips, tmp_path / "runs", tmp_path / "models")
     assert card.has_weights
     assert card.metrics["held out"]["chips"]["landslide_pixels"] > 0
