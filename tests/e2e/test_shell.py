@@ -24,6 +24,20 @@ def settled(page, name):
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
 
+def still(page):
+    """Wait until nothing on a page has moved or changed its size for 600 ms."""
+    page.evaluate("""async () => {
+        const places = () => JSON.stringify([...document.querySelectorAll('[data-testid=stApp] *')].map((each) =>
+            each.getBoundingClientRect()));
+        for (let last = '', since = 0; ;) {
+            const now = places();
+            if (now !== last) [last, since] = [now, performance.now()];
+            else if (performance.now() - since > 600) return;
+            await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+    }""")
+
+
 def turn_to(page, name):
     page.locator(".st-key-nav a", has_text=PAGES[name].title).click()
     settled(page, name)
@@ -105,7 +119,7 @@ def test_no_text_is_cut_off_and_nothing_overlaps_in_the_bar(open_page, clipped, 
         for width, height in SIZES:
             page.set_viewport_size({"width": width, "height": height})
             settled(page, name)
-            page.wait_for_timeout(1500)
+            still(page)
             assert clipped(page) == [], (theme, width)
             boxes = page.evaluate("""() => [
                 '[data-testid=stLogoLink], [data-testid=stHeaderLogo], [data-testid=stSidebarLogo]', '.st-key-nav',
