@@ -172,7 +172,8 @@ def test_the_slider_draws_other_outlines_which_can_be_kept_and_deleted(open_page
     assert kept.about["threshold"] == 0.6 and kept.about["landslides"] == 2 and own.about["threshold"] == 0.4
     assert geopandas.read_file(kept.folder / "landslides.gpkg", layer="landslides")["slope_mean_deg"].gt(20).all()
 
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()  # a page drawn anew closes menus
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    ready(page)  # a page drawn anew closes menus
     page.locator(".st-key-run-menu button").first.click()
     page.get_by_role("button", name="Delete ...").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
