@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from PIL import Image
+from playwright.sync_api import TimeoutError
 from rasterio.crs import CRS
 
 from core.export import write_outlines
@@ -173,9 +175,13 @@ def test_the_slider_draws_other_outlines_which_can_be_kept_and_deleted(open_page
     assert geopandas.read_file(kept.folder / "landslides.gpkg", layer="landslides")["slope_mean_deg"].gt(20).all()
 
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-    ready(page)  # a page drawn anew closes menus
-    page.locator(".st-key-run-menu button").first.click()
-    page.get_by_role("button", name="Delete ...").click()
+    delete = page.get_by_role("button", name="Delete ...")
+    for _ in range(5):  # a page that still moves closes its menus
+        page.locator(".st-key-run-menu button").first.click()
+        with suppress(TimeoutError):
+            delete.wait_for(timeout=2000)
+            break
+    delete.click()
     page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("dialog").wait_for(state="detached")
     page.wait_for_function("() => !location.search.includes('run=')")
