@@ -114,7 +114,7 @@ def test_a_detection_in_a_drawn_area_is_watched_cancelled_and_resumed(open_page,
     page.locator("[data-action=rectangle]").click()
     page.mouse.click(frame["x"] + frame["width"] * 0.1, frame["y"] + frame["height"] * 0.18)
     page.mouse.move(frame["x"] + frame["width"] * 0.5, frame["y"] + frame["height"] * 0.5, steps=4)
-    page.mouse.click(frame["x"] + frame["width"] * 0.69, frame["y"] + frame["height"] * 0.82)
+    page.mouse.click(frame["x"] + frame["width"] * 0.69, frame["y"] + frame["height"] * 0.6)
     page.get_by_text("outlined on the map").wait_for()
     page.get_by_role("button", name="Detect landslides").click()
     page.wait_for_url(re.compile(r"job="))
