@@ -1,15 +1,20 @@
 """An empty folder of projects, a small project, and pages run by Streamlit's own test driver."""
 
 import shutil
+from functools import cache
 
 import numpy as np
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from core.project import add_layer, create
 from core.tokens import signer
 from ui.nav import ALL
 from ui.settings import ROOT
+
+# Every app of the test driver looks for components in all installed packages: more than half of its time.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 PICTURES_IN_THREADS = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 """For pages with pictures of detections: rasterio hides this warning of its own scratch rasters in a way that another
