@@ -109,14 +109,11 @@ def _engine_at(url: str | URL) -> Engine:
 
 
 def _revision(store: Store) -> str | None:
-    try:
-        with store.reading() as connection:
-            return connection.scalar(text("SELECT version_num FROM alembic_version"))
-    except StorageError:  # no such table, as a new database has none; or worse
-        with store.reading() as connection:
-            if inspect(connection).has_table("alembic_version"):
-                raise
-        return None
+    """Return the schema's version, None for a new database; both looks see one state, whoever makes it meanwhile."""
+    with store.reading() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.scalar(text("SELECT version_num FROM alembic_version"))
 
 
 def _migrate(store: Store, revision: str | None) -> None:

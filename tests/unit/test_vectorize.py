@@ -223,10 +223,11 @@ def test_memory_follows_the_strip_and_the_object_not_the_scene():
         rows = np.arange(start, stop)[:, None]
         return ((rows % 400 < 40) & (np.arange(width) < 60)).astype(np.uint8)
 
-    tracemalloc.start()
-    count = sum(1 for _ in outlines(read, grid, 1, strip_rows=100))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    for _ in range(2):  # the first time also loads what it needs
+        tracemalloc.start()
+        count = sum(1 for _ in outlines(read, grid, 1, strip_rows=100))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
     assert count == 20
     assert peak < 20e6  # a strip is 0.4 million pixels; the scene's mask alone would be 32 MB
 
