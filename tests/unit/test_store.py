@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from core.archive import remove
 from core.errors import StorageError
 from core.project import create
-from core.store import checkpoint, exists, jobs, locked, open_store, server
+from core.store import checkpoint, database, exists, jobs, locked, open_store, server
 from core.store.migrations import HEAD
 from core.store.tables import STATES, metadata
 
@@ -105,6 +105,18 @@ def test_many_processes_may_open_a_new_project_at_once(tmp_path):
     processes = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE) for _ in range(6)]
     assert [process.communicate()[1].decode() for process in processes] == [""] * 6
     assert len(rows(tmp_path)) == 30
+
+
+def test_a_look_while_another_makes_it_finds_no_damage(tmp_path, monkeypatch):
+    looked = database.inspect
+
+    def meanwhile(connection):
+        monkeypatch.setattr(database, "inspect", looked)
+        open_store(tmp_path)
+        return looked(connection)
+
+    monkeypatch.setattr(database, "inspect", meanwhile)
+    assert rows(tmp_path) == []
 
 
 def test_an_empty_file_becomes_a_database(tmp_path):
