@@ -13,8 +13,8 @@ const PATIENCE_MS = 4000;
 //   stays: whether that key leaves the same detection shown
 //   waiting: a key that came meanwhile; only the last of them counts
 //   tool: which tool is asked for, a number of its own, 0 for none; the map itself learns that a little later
-//   shape: what was shown when it was asked for
-const keys = (window.scarpReview ??= { busy: 0, before: '', stays: false, waiting: null, tool: 0, shape: '', listener: null });
+//   asked, shape: the last tool that was asked for, and what was shown then
+const keys = (window.scarpReview ??= { busy: 0, before: '', stays: false, waiting: null, tool: 0, asked: 0, shape: '', listener: null });
 
 const shown = () => {
   const chips = document.querySelector('.review-chips');
@@ -25,10 +25,11 @@ const begin = (stays = false, before = shown()) => Object.assign(keys, { busy: D
 
 const atWork = () => document.querySelector('.sm-root[data-busy]')?.dataset.busy;
 
-// The map has finished a shape, by whatever key, click or touch: that is on its way, and then shows another version.
+// The map has finished a shape, by whatever key, click or touch: that is on its way, and then shows another version,
+// if it does not yet.
 function onTool() {
   const now = atWork();
-  if (keys.tool && (!now || now === 'saving')) begin(false, keys.shape);
+  if (keys.tool && keys.shape === shown() && (!now || now === 'saving')) begin(false, keys.shape);
 }
 
 function press(key) {
@@ -80,7 +81,8 @@ function onKey(event) {
 
 export default function ({ data, setStateValue }) {
   keys.busy = 0;
-  if (data.tool !== keys.tool) Object.assign(keys, { tool: data.tool, shape: shown() });
+  keys.tool = data.tool;
+  if (data.tool && data.tool !== keys.asked) Object.assign(keys, { asked: data.tool, shape: shown() });
   const field = document.activeElement; // a list that was chosen from would take the next key as a search
   if (field?.matches('[role=combobox]:not([aria-expanded=true])')) field.blur();
   if (keys.waiting) {
