@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from core.errors import InputError, unknown_name
 
+ADDED = {"mosaic_parts": (2,)}
+"""Settings that came later, with what was done before: so set they leave a configuration's checksum as it was."""
 OPTIMISERS, SCHEDULES = ("adamw", "sgd"), ("cosine", "trapezoid", "step")
 SAMPLINGS = ("", "original", "mus1", "mus2")
 
@@ -87,7 +89,9 @@ class TrainConfig:
         dem_resolution_m: A crop's terrain is as coarse as that of a DEM between these two.
         sampling: Where crops are centred: ``original``, ``mus1`` or ``mus2`` (``core.training.sampling``); left out, a
             scene's crops lie anywhere on its labels and a chip's anywhere on the chip.
-        mosaic: Probability that a crop is put together from four of half its side: small landslides, many edges.
+        mosaic: Probability that a crop is put together from smaller ones: small landslides, many edges.
+        mosaic_parts: Crops along a mosaic's side, one of these; each must divide the crop's side. The more there are,
+            the larger their pixels can be: a chip is never shown smaller than fits a crop.
         paste: Probability that landslides of one place are pasted into another.
         coarser: The model also looks at a scene with pixels so many times as wide, see ``core.inference.looks``: its
             temperature and threshold are chosen for that.
@@ -122,6 +126,7 @@ class TrainConfig:
     dem_resolution_m: tuple[float, float] = (0.0, 0.0)
     sampling: str = ""
     mosaic: float = 0.0
+    mosaic_parts: tuple[int, ...] = (2,)
     paste: float = 0.0
     coarser: tuple[int, ...] = ()
     seed: int = 1
@@ -133,6 +138,9 @@ class TrainConfig:
                                    ("sampling", self.sampling, SAMPLINGS)):
             if value not in known:
                 raise unknown_name(name, value, list(known))
+        if self.mosaic and (uneven := [n for n in self.mosaic_parts if n < 1 or self.crop_px % n]):
+            raise InputError("mosaic_parts", got=uneven, expected=f"numbers that divide crop_px, {self.crop_px}",
+                             remedy="Use 2, 4 or 8.")
         cells = self.crop_px // 16
         if (rates := self.arguments.get("rates")) and max(rates) >= cells:
             raise InputError("rates of the pyramid", got=list(rates), expected=f"below {cells}, a crop's side in cells",
@@ -150,7 +158,8 @@ class TrainConfig:
     @property
     def sha256(self) -> str:
         """The checksum of every setting, whatever the file looks like."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        values = {key: value for key, value in asdict(self).items() if key not in ADDED or value != ADDED[key]}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> TrainConfig:

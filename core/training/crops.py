@@ -58,6 +58,10 @@ class Draw:
         """Return 0 to ``high - 1``."""
         return int(torch.randint(max(high, 1), (1,), generator=self.generator))
 
+    def one_of(self, values: tuple[int, ...]) -> int:
+        """Return one of some; of one nothing is drawn."""
+        return values[self.integer(len(values)) if len(values) > 1 else 0]
+
     def real(self) -> float:
         """Return 0 to 1."""
         return float(torch.rand(1, generator=self.generator))
@@ -103,7 +107,7 @@ class Crops(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
         config, draw = self.config, Draw(self.config.seed * 10_000_019 + index)
         size = config.crop_px
-        crop = self._four(draw, size) if draw.real() < config.mosaic else self._one(draw, size)
+        crop = self._mosaic(draw, size) if draw.real() < config.mosaic else self._one(draw, size)
         if draw.real() < config.paste:
             self._paste(draw, crop)
         slopes = self._terrain(draw, crop, size)
@@ -119,8 +123,8 @@ class Crops(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):
         crop = self._one(Draw(self.config.seed * 10_000_019 + index), self.config.crop_px)
         return crop.image, crop.seen
 
-    def _one(self, draw: Draw, size: int) -> _Crop:
-        """Cut a square somewhere, at some zoom."""
+    def _one(self, draw: Draw, size: int, parts: int = 1) -> _Crop:
+        """Cut a square somewhere, at some zoom: one of so many along a mosaic's side."""
         chosen = int(torch.multinomial(self.shares, 1, generator=draw.generator))
         _, zoom, grounds = self.pools[chosen]
         sampled = None
@@ -131,10 +135,10 @@ class Crops(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):
             ground = grounds[piece]
         height, width = ground.label.shape
         low, high = (size * z for z in zoom)
+        low *= max(parts / 2, 1)  # no smaller a piece of ground than in a mosaic of four
         if ground.centres is None:
             high = min(high, 1.2 * min(height, width))
-            low = min(low, high)
-        side = round(draw.between(low, high))
+        side = round(draw.between(min(low, high), high))
         centre, reach = sampled, side / 8
         if centre is None and ground.centres is not None:
             centre, reach = ground.centres[draw.integer(len(ground.centres))].tolist(), min(side, 512)
@@ -144,12 +148,13 @@ class Crops(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):
             top, left = draw.integer(height - side + 1), draw.integer(width - side + 1)
         return cut(ground, top, left, side, size)
 
-    def _four(self, draw: Draw, size: int) -> _Crop:
-        """Put four crops of half the side together; their terrain would have cliffs between them, and is left out."""
-        parts = [self._one(draw, size // 2) for _ in range(4)]
+    def _mosaic(self, draw: Draw, size: int) -> _Crop:
+        """Put small crops together; their terrain would have cliffs between them, and is left out."""
+        along = draw.one_of(self.config.mosaic_parts)
+        parts = [self._one(draw, size // along, along) for _ in range(along * along)]
         image, label, seen = (
-            torch.cat([torch.cat([getattr(p, name) for p in parts[i:i + 2]], -1) for i in (0, 2)], -2)
-            for name in ("image", "label", "seen"))
+            torch.cat([torch.cat([getattr(p, name) for p in parts[i:i + along]], -1)
+                       for i in range(0, len(parts), along)], -2) for name in ("image", "label", "seen"))
         return _Crop(image, label, seen, None, 0.0)
 
     def _paste(self, draw: Draw, crop: _Crop) -> None:
@@ -187,14 +192,14 @@ def cut(ground: Ground, top: int, left: int, side: int, size: int) -> _Crop:
     image = resize(square, size)
     r, c = rows.long(), columns.long()
     on = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))[None]
-    label = torch.where(on, ground.label[r.clamp(0, height - 1)][:, c.clamp(0, width - 1)], CLASS_NODATA)
+    label = torch.where(on, ground.label[r.clamp(0, height - 1)[:, None], c.clamp(0, width - 1)], CLASS_NODATA)
     # a scene's unlabelled ground is nodata of its image; a chip's black padding is not observed either
     seen = on & (image.sum(0) > 0)
     slopes = None
     if ground.gradients is not None:
         k = height / ground.gradients.shape[1]
         gr, gc = (rows / k).long().clamp(0, ground.gradients.shape[1] - 1), (columns / k).long()
-        slopes = ground.gradients[:, gr][:, :, gc.clamp(0, ground.gradients.shape[2] - 1)]
+        slopes = ground.gradients[:, gr[:, None], gc.clamp(0, ground.gradients.shape[2] - 1)]
         slopes = torch.where(on, slopes, torch.nan)
     return _Crop(image, label, seen, slopes, ground.gsd_m * side / size)
 

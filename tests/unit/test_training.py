@@ -1,5 +1,6 @@
 """Training: augmentation that knows geography, splits by name, a loop that resumes bit for bit."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -197,6 +198,24 @@ def test_mosaics_and_pastes_hold_landslides_of_other_places(chips: Path) -> None
     crops = Crops(small(paste=1.0), pools[::-1])
     crops.shares = torch.tensor([0.5, 0.5])
     assert sum(float((crops[i][2] == 1).any()) for i in range(20)) > 14
+
+
+def test_the_more_crops_a_mosaic_has_the_larger_the_pixels_a_chip_is_shown_with() -> None:
+    label = torch.zeros(90, 90, dtype=torch.uint8)
+    label[30:60, 30:60] = 1
+    chip = Ground(torch.full((3, 90, 90), 120, dtype=torch.uint8), label)
+    for parts, pixel in ((1, 1.2 * 90 / 64), (2, 1.2 * 90 / 32), (4, 4.0)):  # no chip reaches further than 1.2 of itself
+        crops = Crops(small(mosaic=1.0, mosaic_parts=(parts,)), [Pool(1.0, (4.0, 4.0), [chip])])
+        shown = np.mean([int((crops[i][2] == 1).sum()) / parts**2 for i in range(10)])
+        assert shown == pytest.approx((30 / pixel) ** 2, rel=0.1)
+    with pytest.raises(InputError, match="mosaic_parts"):
+        small(mosaic=1.0, mosaic_parts=(2, 3))
+
+
+def test_a_setting_that_came_later_leaves_the_checksum_of_a_configuration_that_does_not_use_it() -> None:
+    assert small().sha256 == small(mosaic_parts=(2,)).sha256 != small(mosaic_parts=(2, 4)).sha256
+    with_it = json.dumps(asdict(small()), sort_keys=True)
+    assert small().sha256 != hashlib.sha256(with_it.encode()).hexdigest()
 
 
 def test_sampled_crops_show_rare_classes_as_often_as_common_ones(tmp_path: Path) -> None:

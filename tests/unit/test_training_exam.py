@@ -58,6 +58,8 @@ def test_scores_come_with_intervals_and_sizes(one_scene):
     assert found["iou"] == pytest.approx(9 * 30 / (8 * 30 + 60), abs=0.01)
     assert told["held out"]["plain"]["false_alarm_share"] == 0 and "empty" not in told["held out"]
     assert [*told["pixel size"]["scene"]] == ["0.3 m", "0.6 m", "0.9 m", "1.2 m", "1.8 m", "2.4 m"]
+    assert [*told["pixel size"]["chips"]] == [f"{times} times its own" for times in (1, 2, 3, 4)]
+    assert told["pixel size"]["chips"]["1 times its own"] == found and "plain" not in told["pixel size"]
     assert 0 < told["prevalence"] < 0.5 and 0.2 <= threshold <= 0.9 and temperature > 0
 
 
