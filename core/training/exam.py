@@ -25,7 +25,7 @@ FREE_FIRST = FIRST_TRAINING_SEED - 100
 """Seed of the first made-up scene."""
 
 COARSER = (1, 2, 3, 4, 6, 8)
-"""Ground is looked at again with pixels so many times as large: a scene with all of these, chips with the first four."""
+"""Ground is looked at again with pixels so many times as large: a scene with all, chips with the first four."""
 
 RESAMPLES = 2000
 
@@ -64,13 +64,13 @@ def examine(network: nn.Module, held_out: dict[str, list[Ground]], scheme: Class
     def look(grounds: list[Ground]) -> dict[str, Any]:
         return score(list(window_counts(network, grounds, slide)))
 
-    slid = {name: held_out[name] for name, counts in sums.items() if counts[1].any()}
+    slid = {name: (held_out[name], held_out[name][0].gsd_m) for name, counts in sums.items() if counts[1].any()}
     free = [ground for ground in landscapes if not (ground.label == slide).any()]
     return temperature, threshold, {
         "held out": {name: score(each) for name, each in windows.items() if each},
-        "pixel size": {name: {f"{gsd * times:.2g} m" if (gsd := grounds[0].gsd_m) else f"{times} times its own":
+        "pixel size": {name: {f"{gsd_m * times:.2g} m" if gsd_m else f"{times} times its own":
                               look([coarsened(ground, times, slide) for ground in grounds])
-                              for times in COARSER[:None if grounds[0].gsd_m else 4]} for name, grounds in slid.items()},
+                              for times in COARSER[:None if gsd_m else 4]} for name, (grounds, gsd_m) in slid.items()},
         "ground without landslides": {
             "with a DEM": look(free), "without a DEM": look([replace(ground, gradients=None) for ground in free])},
         "prevalence": round(float(np.mean([each[1].sum() / each.sum() for each in sums.values()])), 4)}

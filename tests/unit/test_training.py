@@ -204,7 +204,8 @@ def test_the_more_crops_a_mosaic_has_the_larger_the_pixels_a_chip_is_shown_with(
     label = torch.zeros(90, 90, dtype=torch.uint8)
     label[30:60, 30:60] = 1
     chip = Ground(torch.full((3, 90, 90), 120, dtype=torch.uint8), label)
-    for parts, pixel in ((1, 1.2 * 90 / 64), (2, 1.2 * 90 / 32), (4, 4.0)):  # no chip reaches further than 1.2 of itself
+    # a crop of a chip reaches over no more than 1.2 of its side
+    for parts, pixel in ((1, 1.2 * 90 / 64), (2, 1.2 * 90 / 32), (4, 4.0)):
         crops = Crops(small(mosaic=1.0, mosaic_parts=(parts,)), [Pool(1.0, (4.0, 4.0), [chip])])
         shown = np.mean([int((crops[i][2] == 1).sum()) / parts**2 for i in range(10)])
         assert shown == pytest.approx((30 / pixel) ** 2, rel=0.1)
