@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from core.errors import InputError, unknown_name
 
-ADDED = {"mosaic_parts": (2,)}
+ADDED = {"mosaic_parts": (2,), "towards_start": 0.0}
 """Settings that came later, with what was done before: so set they leave a configuration's checksum as it was."""
 OPTIMISERS, SCHEDULES = ("adamw", "sgd"), ("cosine", "trapezoid", "step")
 SAMPLINGS = ("", "original", "mus1", "mus2")
@@ -82,6 +82,8 @@ class TrainConfig:
         evaluate_every: Steps between two looks at the held-out ground; 0: none. The best weights are what is kept.
         blend: What is kept lies halfway between the best weights and the last ones: of a long run the two see different
             ground well, and their middle sees both.
+        towards_start: What is kept lies so far, of 1, on the way back to the weights that the run started from, which
+            know some ground better: a mean of both may know more than either.
         patience: Looks without an improvement after which a run ends; 0: it never ends early.
         terrain_dropout: Probability that a crop's DEM is withheld.
         borrowed_terrain: Probability that a crop without a DEM is given the terrain of another place, so that
@@ -120,6 +122,7 @@ class TrainConfig:
     ema: float = 0.997
     evaluate_every: int = 0
     blend: bool = False
+    towards_start: float = 0.0
     patience: int = 0
     terrain_dropout: float = 0.4
     borrowed_terrain: float = 0.4

@@ -131,6 +131,7 @@ class Run:
         self.landslide = scheme(config.scheme).landslide
         torch.manual_seed(config.seed)
         self.network = begin().to(device())
+        self.start = {name: value.cpu().clone() for name, value in self.network.state_dict().items()}
         self.optimiser = _optimiser(config, self.network)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, lambda step: rate(step, config))
         self.average = Average(self.network, config.ema)
@@ -231,14 +232,12 @@ class Run:
 
     def kept(self) -> dict[str, Tensor]:
         """Return the best averaged weights, or what the configuration makes of them; the last where nobody looked."""
-        last = {name: value.cpu() for name, value in self.average.state.items()}
-        if not (self.out / "best.pt").exists():
-            return last
-        best = dict(torch.load(self.out / "best.pt", map_location="cpu", weights_only=True)["average"])
-        if not self.config.blend:
-            return best
-        return {name: value.lerp(last[name], 0.5) if value.is_floating_point() else value
-                for name, value in best.items()}
+        kept = last = {name: value.cpu() for name, value in self.average.state.items()}
+        if (self.out / "best.pt").exists():
+            kept = dict(torch.load(self.out / "best.pt", map_location="cpu", weights_only=True)["average"])
+            if self.config.blend:
+                kept = _between(kept, last, 0.5)
+        return _between(kept, self.start, self.config.towards_start)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, whole or not at all."""
@@ -258,6 +257,12 @@ class Run:
         self.average.seen = saved["seen"]
         self.step, self.best, self.vain = saved["step"], saved["best"], saved["vain"]
         set_random_state(saved["random"])
+
+
+def _between(these: dict[str, Tensor], those: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Return weights so far, of 1, on the way from these to those; counts are these'."""
+    return {name: value.lerp(those[name], share) if value.is_floating_point() else value
+            for name, value in these.items()}
 
 
 def _optimiser(config: TrainConfig, network: Network) -> torch.optim.Optimizer:

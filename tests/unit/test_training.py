@@ -350,6 +350,20 @@ def test_blended_weights_lie_halfway_between_the_best_and_the_last(chips: Path, 
     assert torch.allclose(train(replace(settings, blend=True), chips, tmp_path / "run")[name], last[name] + 1)
 
 
+def test_what_is_kept_may_lie_on_the_way_back_to_the_start(chips: Path, tmp_path: Path) -> None:
+    settings = small(steps=2)
+    torch.manual_seed(settings.seed)
+    start = loop._begin(settings, chips).state_dict()
+    there, half, back = (train(replace(settings, towards_start=share), chips, tmp_path / "run")
+                         for share in (0.0, 0.5, 1.0))
+    moved = {name for name, value in start.items() if not torch.equal(there[name], value)}
+    for name in moved:
+        if start[name].is_floating_point():
+            assert torch.allclose(back[name], start[name], atol=1e-6), name
+            assert torch.allclose(half[name], (there[name] + start[name]) / 2, atol=1e-6), name
+    assert "encoder._conv_stem.weight" in moved
+
+
 def test_a_loss_that_is_not_a_number_stops_with_its_batch(chips: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(loop, "_step", lambda *_: torch.tensor(float("nan")))
     with pytest.raises(ModelError, match="bad_batch"):
