@@ -34,7 +34,7 @@ from core.training.config import TrainConfig
 from core.training.crops import Crops, Pool
 from core.training.holdout import calibrate, held_out_counts, held_out_odds
 from core.training.labels import read_labels, read_on_crs
-from core.training.loop import Run, split_of
+from core.training.loop import Run, between, split_of
 from core.training.manifest import is_scene
 from core.training.outlined import Outlined, outlined
 from core.training.pictures import draw_changes
@@ -300,8 +300,8 @@ def _step_s(run: Run, crops: Crops) -> float:
 
 def _mean(old: Mapping[str, Tensor], new: Mapping[str, Tensor], kept: float) -> dict[str, Tensor]:
     """Return the weights between old and new, rounded as they are stored."""
-    return {name: torch.lerp(value, new[name], kept).half().float() if value.is_floating_point() else new[name]
-            for name, value in old.items()}
+    return {name: value.half().float() if value.is_floating_point() else value
+            for name, value in between(new, old, 1 - kept).items()}
 
 
 def _compared(old_card: ModelCard, old: nn.Module, new_card: ModelCard, new: nn.Module,

@@ -24,7 +24,7 @@ from core.training.sources import generated, load
 from core.training.split import Split, make_split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from core.nets.network import Network
@@ -236,8 +236,8 @@ class Run:
         if (self.out / "best.pt").exists():
             kept = dict(torch.load(self.out / "best.pt", map_location="cpu", weights_only=True)["average"])
             if self.config.blend:
-                kept = _between(kept, last, 0.5)
-        return _between(kept, self.start, self.config.towards_start)
+                kept = between(kept, last, 0.5)
+        return between(kept, self.start, self.config.towards_start)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, whole or not at all."""
@@ -259,7 +259,7 @@ class Run:
         set_random_state(saved["random"])
 
 
-def _between(these: dict[str, Tensor], those: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+def between(these: Mapping[str, Tensor], those: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
     """Return weights so far, of 1, on the way from these to those; counts are these'."""
     return {name: value.lerp(those[name], share) if value.is_floating_point() else value
             for name, value in these.items()}
