@@ -103,6 +103,23 @@ def classifier(inputs: int, classes: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(nn.Dropout2d(dropout), nn.Conv2d(inputs, classes, 1))
 
 
+class Merged(nn.Module):
+    """Logits of one class and of the others taken together; softmax gives the class the probability that it had.
+
+    Args:
+        kept: Channel of the class.
+    """
+
+    def __init__(self, kept: int) -> None:
+        super().__init__()
+        self.kept = kept
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Map (n, classes, h, w) to (n, 2, h, w): the others, then the class."""
+        before, kept, after = torch.split(logits, [self.kept, 1, logits.shape[1] - self.kept - 1], 1)
+        return torch.cat([torch.cat([before, after], 1).logsumexp(1, keepdim=True), kept], 1)
+
+
 class Decoder(nn.Module):
     """From features at 1/16 to logits, by way of the skips it has; bilinear up to each and from the last.
 

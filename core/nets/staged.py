@@ -9,7 +9,7 @@ from typing import ClassVar, TypedDict
 from torch import Tensor
 
 from core.errors import unknown_name
-from core.nets.blocks import ASPP, Decoder, pad_to_multiple
+from core.nets.blocks import ASPP, Decoder, Merged, pad_to_multiple
 from core.nets.efficientnet_lite import EfficientNetLite0
 from core.nets.encoder import Encoder
 from core.nets.network import Network
@@ -102,6 +102,10 @@ class Staged(Network):
     def decode(self, context: Tensor, skip8: Tensor, skip4: Tensor) -> Tensor:
         """Map features at 1/16 and the skips to logits (n, classes, 4 * h4, 4 * w4)."""
         return self.decoder(context, skip8, skip4)
+
+    def merge(self, kept: int) -> None:
+        """Tell one class from the rest alone, see ``core.nets.blocks.Merged``; the weights stay as they are."""
+        self.decoder.classify.append(Merged(kept))
 
     @property
     def reach(self) -> Reach:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from core.errors import InputError, unknown_name
 
-ADDED = {"mosaic_parts": (2,), "towards_start": 0.0}
+ADDED = {"mosaic_parts": (2,), "towards_start": 0.0, "merged": False}
 """Settings that came later, with what was done before: so set they leave a configuration's checksum as it was."""
 OPTIMISERS, SCHEDULES = ("adamw", "sgd"), ("cosine", "trapezoid", "step")
 SAMPLINGS = ("", "original", "mus1", "mus2")
@@ -65,12 +65,14 @@ class TrainConfig:
             ``efficientnet_lite0``), ``none`` (chance), or a file of ``scarp convert-weights`` in the data folder.
         start: A model of the registry whose weights are taken over wherever name and shape agree.
         scheme: Class scheme. A source that knows landslides alone trains the other classes by their summed probability.
+        merged: The model tells landslide from the rest alone: the other classes, which it was trained to tell apart,
+            are taken together.
         sources: Labelled ground.
         generated_scenes: Scenes of the landscape generator added as ground with a DEM.
         generated_share: Share of the crops drawn from them.
         crop_px: Side of a crop.
         batch: Crops a step.
-        steps: Optimiser steps.
+        steps: Optimiser steps; 0 keeps the weights that it starts from.
         optimiser: ``adamw``, or ``sgd`` with a momentum of 0.9 as in the paper.
         learning_rate: Peak rate; with AdamW the encoder's is half of it.
         weight_decay: The optimiser's.
@@ -107,6 +109,7 @@ class TrainConfig:
     encoder_weights: str = "imagenet"
     start: str = ""
     scheme: str = "binary"
+    merged: bool = False
     sources: tuple[Source, ...] = ()
     generated_scenes: int = 0
     generated_share: float = 0.0

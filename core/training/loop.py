@@ -151,9 +151,9 @@ class Run:
         config, out = self.config, self.out
         if (out / "last.pt").exists():
             self.restore(out / "last.pt")
-            if self.over:
-                return self.kept()
             logger.info("going on from step %d", self.step)
+        if self.over:
+            return self.kept()
         crops, held_out = ground()
         order = torch.utils.data.Subset(crops, range(self.step * config.batch, len(crops)))
         # a generator of its own: the loader would draw from the one that dropout uses, and a resumed run would differ
@@ -237,7 +237,7 @@ class Run:
             kept = dict(torch.load(self.out / "best.pt", map_location="cpu", weights_only=True)["average"])
             if self.config.blend:
                 kept = between(kept, last, 0.5)
-        return between(kept, self.start, self.config.towards_start)
+        return between(kept, self.start, self.config.towards_start) if self.config.towards_start else kept
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, whole or not at all."""

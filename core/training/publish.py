@@ -74,9 +74,11 @@ def trained(settings: TrainConfig, data: Path, runs: Path, models: Path, origin:
     split = split_of(settings, data, out)
     about: dict[str, Any] = dict(settings.card)
     network = build(settings.architecture, len(scheme(settings.scheme).names), **settings.arguments)
+    finer = {"finer": settings.scheme} if settings.merged else {}
     saw_a_dem = settings.generated_scenes > 0 or any(source.dem for source in settings.sources)
     card = ModelCard(
-        name=settings.model, architecture=settings.architecture, arguments=settings.arguments, scheme=settings.scheme,
+        name=settings.model, architecture=settings.architecture, arguments=settings.arguments | finer,
+        scheme="binary" if settings.merged else settings.scheme,
         trained_topography=("dem",) if network.topography_channels and saw_a_dem else (),
         coarser=settings.coarser, folder=models / settings.model,
         title=about["title"], summary=about["summary"], licence=about["licence"],
@@ -91,7 +93,8 @@ def trained(settings: TrainConfig, data: Path, runs: Path, models: Path, origin:
         },
     )
     saved = save_model(card, state)
-    shutil.copy(out / "log.jsonl", saved.folder)
+    if settings.steps:
+        shutil.copy(out / "log.jsonl", saved.folder)
     return saved
 
 

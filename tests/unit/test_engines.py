@@ -16,6 +16,7 @@ from core.engines import Graph, Probabilities, cache, choose, compile_graph
 from core.engines.openvino_graph import OpenVinoGraph
 from core.engines.torch_graph import CudaGraph, TorchGraph
 from core.errors import EngineError, UnknownNameError
+from core.nets import build
 from core.registry import find_model, load_network
 
 
@@ -41,6 +42,13 @@ def test_openvino_in_float32_equals_torch(network, batch) -> None:
     assert reference.shape == (1, 2, 128, 128)
     np.testing.assert_allclose(found, reference, atol=1e-4)
     np.testing.assert_allclose(reference.sum(1), 1, atol=1e-5)
+
+
+def test_openvino_merges_classes_as_torch_does(batch) -> None:
+    torch.manual_seed(0)
+    merged = build("fstf_net", 2, encoder="efficientnet_lite0", width=16, finer="paper").eval()
+    found = choose("openvino", merged, 128, precision="f32").predict(*batch)
+    np.testing.assert_allclose(found, _on_the_cpu(merged, batch), atol=1e-4)
 
 
 def test_auto_says_what_it_chose_and_why(network) -> None:

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from benchmarks.seams import FIELD_PX
 from core.cli import main
+from core.config import scheme
 from core.errors import InputError, ModelError, UnknownNameError
 from core.nets import ARCHITECTURES, build
-from core.nets.blocks import ContextPool
+from core.nets.blocks import ContextPool, Merged
 from core.nets.cost import cost
 from core.nets.fstf_net import FUSIONS
 from core.nets.network import Network
@@ -28,6 +29,7 @@ VARIANTS = [
     *(("fstf_net", LITE | {"fusion": fusion}) for fusion in FUSIONS[1:]),
     ("fstf_net", LITE | {"branch": "vgg16_bn"}),
 ]
+MERGED = LITE | {"finer": "paper"}
 
 
 def name_of(variant: tuple[str, dict[str, object]]) -> str:
@@ -194,6 +196,26 @@ def test_a_fixed_pooling_window_makes_the_context_local() -> None:
     assert not torch.equal(whole(x)[..., :10, :10], whole(far)[..., :10, :10])
 
 
+@pytest.mark.parametrize("name", ["aspp", "fstf_net"])
+def test_merged_classes_leave_landslide_the_probability_it_had(name: str) -> None:
+    torch.manual_seed(3)
+    whole, merged = build(name, 6, **LITE).eval(), build(name, 2, **MERGED).eval()
+    assert merged.state_dict().keys() == whole.state_dict().keys()
+    merged.load_state_dict(whole.state_dict())
+    features = torch.randn(2, whole.decoder.classify[1].in_channels, 5, 7)
+    with torch.inference_mode():
+        fine, coarse = (each.decoder.classify(features).softmax(1) for each in (whole, merged))
+        assert merged(*inputs(merged, 48, 64)).shape == (1, 2, 48, 64)
+    assert torch.allclose(coarse[:, scheme("binary").landslide], fine[:, scheme("paper").landslide], atol=1e-6)
+
+
+@pytest.mark.parametrize("kept", [0, 2, 4])
+def test_merging_takes_the_other_classes_together(kept: int) -> None:
+    logits = torch.randn(3, 5, 4, 4) * 40
+    merged, probabilities = Merged(kept)(logits).softmax(1), logits.softmax(1)
+    assert torch.allclose(merged[:, 1], probabilities[:, kept], atol=1e-6)
+
+
 def test_unknown_names_and_arguments_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="basic_fcn, deeplab_v3plus, fcn_8s, fstf_net"):
         build("unet", 2)
@@ -209,6 +231,11 @@ def test_unknown_names_and_arguments_are_refused() -> None:
             build("fstf_net", 2, **arguments)
     with pytest.raises(UnknownNameError, match="vgg16_bn"):
         build("fcn_8s", 2, encoder="resnet50")
+    with pytest.raises(UnknownNameError, match="paper"):
+        build("rae_d", 2, **LITE, finer="seven")
+    for architecture, classes in (("rae_d", 6), ("fcn_8s", 2)):
+        with pytest.raises(InputError, match="finer"):
+            build(architecture, classes, **MERGED)
 
 
 @pytest.mark.parametrize("name", ["rae_d", "fstf_net"])

@@ -18,7 +18,7 @@ from core.config import SCHEMES
 from core.errors import InputError, ModelError, UnknownNameError
 from core.files import write_json
 from core.nets import build
-from core.registry import ModelCard, read_card, save_model
+from core.registry import ModelCard, load_network, read_card, save_model
 from core.terrain import aspect_deg, gradients
 from core.training import exam, holdout, loop, publish
 from core.training.augment import coarsen, colour, paste, turn
@@ -338,6 +338,19 @@ def test_a_run_starts_from_another_models_weights_where_they_fit(chips: Path, tm
     for name, value in given.named_parameters():
         same = state[name].shape == value.shape and torch.equal(state[name], value.detach().half().float())
         assert same == (not name.startswith("decoder.classify.")), name
+
+
+def test_a_model_of_merged_classes_has_the_weights_of_one_that_tells_them_apart(chips: Path, tmp_path: Path) -> None:
+    def made(**changes: object) -> ModelCard:
+        settings = small(scheme="paper", **changes)
+        return publish.trained(settings, chips, tmp_path / "runs", tmp_path / "models", {})
+
+    merged, whole = made(steps=1, merged=True), made(steps=0, model="whole", start="tiny")
+    assert merged.sha256 == whole.sha256
+    assert (merged.scheme, whole.scheme) == ("binary", "paper")
+    given = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert load_network(merged)(given).shape[1] == 2 and load_network(whole)(given).shape[1] == 6
 
 
 def test_blended_weights_lie_halfway_between_the_best_and_the_last(chips: Path, tmp_path: Path) -> None:
