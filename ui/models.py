@@ -66,6 +66,8 @@ def about(card: ModelCard) -> dict[str, str]:
         "Threshold": f"{card.threshold:g}",
         "Trained on": ", ".join(map(str, sources)) if isinstance(sources, list | tuple) else "",
         "Held out": "; ".join(f"{data}: IoU {score['iou']:.2f}" for data, score in _scores(card).items()),
+        "Land cover": "; ".join(f"{data}: {score['accuracy']:.0%} right"
+                                for data, score in card.metrics.get("land cover", {}).items()),
         "Licence": card.licence}
     return {name: value for name, value in facts.items() if value}
 

@@ -32,7 +32,8 @@ def findings(project: Project, image: Layer, dem: Layer | None, model: ModelCard
     used = [layer for layer in (image, dem, *project.of("ndvi"), *project.of("unobserved", "vector")) if layer]
     files = tuple((layer.id, layer.bands, layer.unit, _changed(project, layer)) for layer in used)
     dates = tuple((layer.id, layer.date) for layer in project.of("image"))
-    return _findings(project, image, dem, model, (str(project.folder), files, dates, project.event, model.name, model.sha256))
+    version = str(project.folder), files, dates, project.event, model.name, model.sha256
+    return _findings(project, image, dem, model, version)
 
 
 def preflight(project: Project) -> None:

@@ -11,7 +11,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from core.config import CLASS_NODATA
 from core.landscape import FIRST_TRAINING_SEED
-from core.training.holdout import Counts, calibrate, called, scores, window_counts
+from core.training.holdout import Counts, calibrate, called, land_cover, scores, window_counts
 from core.training.loss import NOT_LANDSLIDE
 from core.training.sources import Ground, generated
 
@@ -48,7 +48,8 @@ def examine(network: nn.Module, held_out: dict[str, list[Ground]], scheme: Class
     Returns:
         Temperature, threshold, and scores: ``held out`` by source; ``pixel size`` by source with landslides, then by
         size: in metres where it is known, else in times the source's own;
-        ``ground without landslides`` of the landscape generator with its DEM and without; ``prevalence``, the share of
+        ``ground without landslides`` of the landscape generator with its DEM and without; ``land cover`` of held-out
+        and generated ground where the network tells more than two classes; ``prevalence``, the share of
         landslide for which probabilities are calibrated. Intervals hold 95 %, from draws of windows (of 512 pixels) or
         chips.
     """
@@ -65,6 +66,8 @@ def examine(network: nn.Module, held_out: dict[str, list[Ground]], scheme: Class
         return score(list(window_counts(network, grounds, slide)))
 
     slid = {name: (held_out[name], held_out[name][0].gsd_m) for name, counts in sums.items() if counts[1].any()}
+    sources = held_out | {"generated scenes": landscapes} if len(scheme.names) > 2 else {}  # noqa: PLR2004 - and others
+    cover = {name: found for name, grounds in sources.items() if (found := land_cover(network, grounds, scheme))}
     free = [ground for ground in landscapes if not (ground.label == slide).any()]
     return temperature, threshold, {
         "held out": {name: score(each) for name, each in windows.items() if each},
@@ -73,6 +76,7 @@ def examine(network: nn.Module, held_out: dict[str, list[Ground]], scheme: Class
                               for times in COARSER[:None if gsd_m else 4]} for name, (grounds, gsd_m) in slid.items()},
         "ground without landslides": {
             "with a DEM": look(free), "without a DEM": look([replace(ground, gradients=None) for ground in free])},
+        **({"land cover": cover} if cover else {}),
         "prevalence": round(float(np.mean([each[1].sum() / each.sum() for each in sums.values()])), 4)}
 
 

@@ -15,10 +15,11 @@ from core.raster import reduced
 from core.training.device import autocast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from torch import nn
+    from torch import Tensor, nn
 
+    from core.config import ClassScheme
     from core.training.sources import Ground
 
 WINDOW, SURROUNDINGS = 512, 256
@@ -76,12 +77,7 @@ def held_out_odds(network: nn.Module, grounds: list[Ground], landslide: int, mos
         where = tuple(slice(max(s.start - SURROUNDINGS, 0), min(s.stop + SURROUNDINGS, end))
                       for s, end in zip(inner, (height, width), strict=True))
         image = ground.image[(slice(None), *where)].float().numpy()
-        slopes = np.full((2, *image.shape[1:]), np.nan, np.float32)
-        if ground.gradients is not None:
-            ratio = height // ground.gradients.shape[1]
-            coarse = tuple(slice(s.start // ratio, -(-s.stop // ratio)) for s in where)
-            fine = ground.gradients[(slice(None), *coarse)].numpy().repeat(ratio, 1).repeat(ratio, 2)
-            slopes = fine[:, :image.shape[1], :image.shape[2]]
+        slopes = _slopes(ground, where)
         seen = image.sum(0) > 0
         odds = _odds(network, image, seen, slopes, landslide)
         coarser: tuple[int, ...] = getattr(network, "coarser", ())
@@ -90,6 +86,48 @@ def held_out_odds(network: nn.Module, grounds: list[Ground], landslide: int, mos
             odds = np.mean([look.clip(-MOST_ODDS, MOST_ODDS) for look in looks], 0)
         within = tuple(slice(i.start - w.start, i.stop - w.start) for i, w in zip(inner, where, strict=True))
         yield number, ground.label[inner].numpy(), odds[within]
+
+
+def land_cover(network: nn.Module, grounds: list[Ground], classes: ClassScheme) -> dict[str, float]:
+    """Score the classes but landslide as detection decides them: the likeliest, landslide left out.
+
+    Args:
+        network: In evaluation mode.
+        grounds: What was held out of one source; each is predicted in one piece.
+        classes: The network's.
+
+    Returns:
+        ``accuracy``, the share of the pixels of those classes that are called by the right one, and the IoU of each
+        class that is there; nothing where none is labelled.
+    """
+    count = len(classes.names)
+    cover = np.delete(np.arange(count), classes.landslide)
+    confusion = np.zeros((count, count))
+    for ground in grounds:
+        label = ground.label.numpy()
+        known = np.isin(label, cover)
+        if known.any():
+            image = ground.image.float().numpy()
+            found = _logits(network, image, image.sum(0) > 0, _slopes(ground, (slice(0, s) for s in label.shape)))
+            pairs = label.astype(int) * count + cover[found[cover].argmax(0).numpy()]
+            confusion += np.bincount(pairs[known], minlength=count**2).reshape(count, count)
+    if not confusion.any():
+        return {}
+    right, truth, all_called = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
+    return {"accuracy": round(float(right.sum() / confusion.sum()), 4)} | {
+        classes.names[i]: round(float(right[i] / (truth[i] + all_called[i] - right[i])), 4) for i in cover if truth[i]}
+
+
+def _slopes(ground: Ground, where: Iterable[slice]) -> NDArray[np.float32]:
+    """Return terrain gradients (2, h, w) for rows and columns of a piece of ground; NaN where there are none."""
+    rows, columns = where
+    size = rows.stop - rows.start, columns.stop - columns.start
+    if ground.gradients is None:
+        return np.full((2, *size), np.nan, np.float32)
+    ratio = ground.label.shape[0] // ground.gradients.shape[1]
+    coarse = (slice(s.start // ratio, -(-s.stop // ratio)) for s in (rows, columns))
+    fine: NDArray[np.float32] = ground.gradients[(slice(None), *coarse)].numpy().repeat(ratio, 1).repeat(ratio, 2)
+    return fine[:, :size[0], :size[1]]
 
 
 def _coarser(network: nn.Module, image: NDArray[np.float32], seen: NDArray[np.bool_], slopes: NDArray[np.float32],
@@ -103,19 +141,25 @@ def _coarser(network: nn.Module, image: NDArray[np.float32], seen: NDArray[np.bo
     return fine[0, 0, :height, :width].numpy()
 
 
-@torch.inference_mode()
 def _odds(network: nn.Module, image: NDArray[np.float32], seen: NDArray[np.bool_], slopes: NDArray[np.float32],
           landslide: int) -> NDArray[np.float32]:
+    logits = _logits(network, image, seen, slopes)
+    others = torch.cat([logits[:landslide], logits[landslide + 1:]]).logsumexp(0)
+    odds: NDArray[np.float32] = (logits[landslide] - others).numpy()
+    return odds
+
+
+@torch.inference_mode()
+def _logits(network: nn.Module, image: NDArray[np.float32], seen: NDArray[np.bool_],
+            slopes: NDArray[np.float32]) -> Tensor:
     inputs = [torch.from_numpy(image_tensor(image, seen))[None]]
     if network.topography_channels:
         topography = topography_tensor(slopes[0], slopes[1], np.full(seen.shape, np.nan, np.float32))
         inputs.append(torch.from_numpy(topography)[None])
     where = next((each.device for each in network.parameters()), torch.device("cpu"))
     with autocast(where):
-        logits = network(*(each.to(where) for each in inputs))[0].float().cpu()
-    others = torch.cat([logits[:landslide], logits[landslide + 1:]]).logsumexp(0)
-    odds: NDArray[np.float32] = (logits[landslide] - others).numpy()
-    return odds
+        found: Tensor = network(*(each.to(where) for each in inputs))
+    return found[0].float().cpu()
 
 
 def calibrate(counts: dict[str, Counts]) -> tuple[float, float]:

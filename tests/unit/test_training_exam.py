@@ -10,12 +10,12 @@ from core.config import CLASS_NODATA, SCHEMES
 from core.registry import ModelCard
 from core.training import exam
 from core.training.exam import coarsened, examine, made_up
-from core.training.holdout import EDGES
+from core.training.holdout import EDGES, land_cover
 from core.training.loss import NOT_LANDSLIDE
 from core.training.pictures import FAILURE_PX, GAP_PX, draw_failures
 from core.training.sources import Ground
 
-BINARY = SCHEMES["binary"]
+BINARY, PAPER = SCHEMES["binary"], SCHEMES["paper"]
 
 
 class Bright(nn.Module):
@@ -96,6 +96,30 @@ def test_coarser_pixels_are_means_and_labels_majorities():
     assert coarse.image[:, 2, 2].tolist() == [0, 0, 0]
     assert coarse.gradients[0].tolist() == [[0, 0, 1], [0, 0, 1], [2, 2, 3]]
     assert coarsened(ground, 1, 1) is ground
+
+
+class Coloured(nn.Module):
+    """Calls all landslide, then what is green vegetation and what is blue water."""
+
+    topography_channels = ()
+
+    def forward(self, image):
+        red, green, blue = image.split(1, 1)
+        return torch.cat([red * 0 + 50, red - 9, green, blue, red - 9, red - 9], 1)
+
+
+def test_land_cover_is_scored_with_landslide_left_out(one_scene, monkeypatch):
+    image = torch.zeros(3, 40, 40, dtype=torch.uint8)
+    image[1, :30], image[2, 30:] = 200, 200
+    label = torch.full((40, 40), 3, dtype=torch.uint8)  # water: its upper half is green and missed
+    label[:20], label[0], label[39] = 2, CLASS_NODATA, PAPER.landslide
+    assert land_cover(Coloured(), [Ground(image, label)], PAPER) == {
+        "accuracy": pytest.approx(28 / 38, abs=1e-4), "vegetation": pytest.approx(19 / 29, abs=1e-4),
+        "water": pytest.approx(9 / 19, abs=1e-4)}
+    monkeypatch.setattr(exam, "FREE_SCENES", 1)
+    grounds = {"half": [Ground(image, label)], "none": [Ground(image, label * 0)]}
+    assert examine(Coloured(), grounds, PAPER, made_up(PAPER))[2]["land cover"].keys() == {"half", "generated scenes"}
+    assert "land cover" not in examine(Bright(), {"chips": [chip(30)]}, BINARY, one_scene)[2]
 
 
 def test_one_window_has_no_interval(one_scene):
