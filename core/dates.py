@@ -16,7 +16,8 @@ from core.change import MAP, OBJECTS, RECORD
 from core.errors import InputError, StorageError
 from core.files import dated_name, read_json
 from core.jobs import Job, submit
-from core.project import Layer, Project, Run
+from core.layers import Layer
+from core.project import Project, Run
 from core.request import source
 from core.review import Ledger
 from core.review.record import change

@@ -33,8 +33,9 @@ from core.facts import look
 from core.files import write_json
 from core.grid import Grid
 from core.ingest import open_geotiff, read_polygons
+from core.layers import Layer
 from core.masks import outlines_of
-from core.project import Layer, Project, add_layer, remove_layer, slug
+from core.project import Project, add_layer, remove_layer, slug
 from core.roles import FEW, guess, guess_outlines
 
 BLOCK = 512

@@ -14,7 +14,8 @@ from core.errors import CancelledError, ScarpError
 from core.importing import NO_CRS, Progress, Report, import_file
 from core.incoming import Incoming
 from core.jobs import Job, jobs, submit
-from core.project import Layer, open_project
+from core.layers import Layer
+from core.project import open_project
 
 KIND = "import"
 

@@ -16,7 +16,8 @@ from core.detect import DetectSettings
 from core.errors import InputError
 from core.ingest import read_area
 from core.jobs import Job, submit_detect
-from core.project import Layer, Project, Run
+from core.layers import Layer
+from core.project import Project, Run
 from core.registry import ModelCard
 from core.scene import SceneSettings
 from core.vectorize import OutlineSettings

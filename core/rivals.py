@@ -14,7 +14,8 @@ from typing import Any
 from core.errors import InputError, StorageError
 from core.files import dated_name, read_json
 from core.jobs import Job, submit
-from core.project import Layer, Project, Run
+from core.layers import Layer
+from core.project import Project, Run
 from core.reference import scheme_of
 from core.registry import ModelCard
 from core.request import Request, source

@@ -37,7 +37,7 @@ class Guess:
     """What a file is probably for.
 
     Attributes:
-        role: One of ``core.project.ROLES``.
+        role: One of ``core.layers.ROLES``.
         title: For people.
         bands: Of an image; as many of red, green, blue and nir as can be told.
         unit: Of elevation.

@@ -18,8 +18,9 @@ from core.config import SCHEMES
 from core.errors import InputError
 from core.files import read_json
 from core.jobs import Job, submit
+from core.layers import Layer
 from core.metrics.basics import ratio
-from core.project import Layer, Project, Run
+from core.project import Project, Run
 from core.reference import scheme_of
 from core.registry import ModelCard
 from core.request import source

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from core.dates import Comparison, Side, compare, comparisons, remove, sides, suggested, undetected
-from core.project import Layer, Project
+from core.layers import Layer
+from core.project import Project
 from core.request import Request
 from ui import html, state
 from ui.models import models

@@ -6,7 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.project import Layer, Project
+from core.layers import Layer
+from core.project import Project
 from core.request import source
 from core.rivals import Contest
 from core.styles import Style

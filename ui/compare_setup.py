@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from core.project import Layer, Project, Run
+from core.layers import Layer
+from core.project import Project, Run
 from core.request import Request, source
 from core.rivals import Contest, compare, contests, detect_each, remove
 from core.runs import title_of, when

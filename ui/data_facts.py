@@ -8,7 +8,8 @@ import streamlit as st
 
 from core.errors import ScarpError
 from core.facts import Facts, look, picture
-from core.project import Layer, Project
+from core.layers import Layer
+from core.project import Project
 
 ROLES = {"image": "Image", "dem": "Elevation", "ndvi": "Vegetation index", "truth": "Labels",
          "unobserved": "Not observed"}

@@ -9,7 +9,8 @@ import streamlit as st
 from core.errors import ScarpError
 from core.facts import Facts
 from core.importing import as_unobserved
-from core.project import BANDS, Layer, Project, change_layer, remove_layer
+from core.layers import BANDS, Layer
+from core.project import Project, change_layer, remove_layer
 from ui import html
 from ui.data_facts import ROLES, facts_of, in_words, line, picture_of, small_picture
 from ui.words import errors_in_words, say

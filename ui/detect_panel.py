@@ -7,7 +7,8 @@ import streamlit as st
 
 from core.engines import ENGINES
 from core.errors import ScarpError
-from core.project import Layer, Project
+from core.layers import Layer
+from core.project import Project
 from core.registry import ModelCard
 from core.request import Request
 from core.vectorize import OutlineSettings

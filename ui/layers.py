@@ -17,7 +17,8 @@ from core.config import SCHEMES
 from core.display import relief, vegetation
 from core.export import LAYER
 from core.grid import Grid
-from core.project import Layer, Project, Run
+from core.layers import Layer
+from core.project import Project, Run
 from core.raster import reading
 from core.scene import FEET_M
 from core.styles import (

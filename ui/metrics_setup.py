@@ -3,7 +3,8 @@
 import streamlit as st
 
 from core.jobs import jobs
-from core.project import Layer, Project, Run
+from core.layers import Layer
+from core.project import Project, Run
 from core.reviewed import REVIEWED
 from core.runs import title_of, when
 from core.scored import Evaluation, evaluations, references, score, suggested

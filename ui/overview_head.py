@@ -8,8 +8,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.downloads import picture_url
 from core.jobs import Job, jobs
+from core.layers import Layer
 from core.picture import Picture
-from core.project import Layer, Project, Run
+from core.project import Project, Run
 from core.tokens import signer
 from ui import html, nav
 from ui.outlines import size, table_of

@@ -8,9 +8,10 @@ from typing import Any
 import streamlit as st
 
 from core.errors import ScarpError
+from core.layers import Layer
 from core.preflight import Days, Finding, Level, worst
 from core.preflight import findings as look
-from core.project import Layer, Project
+from core.project import Project
 from core.registry import ModelCard
 from core.request import Request
 from ui import html, nav

@@ -18,7 +18,8 @@ from PIL import Image
 
 from core.change.codes import KIND_COLOURS
 from core.grid import Grid
-from core.project import Layer, Project, Run
+from core.layers import Layer
+from core.project import Project, Run
 from core.report import Report, gather
 from core.report.maps import Picture, image_map, relief_map, slope_map, wide_frame
 from core.report.since import Since

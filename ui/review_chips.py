@@ -15,7 +15,8 @@ import streamlit as st
 
 from core.display import relief
 from core.errors import ScarpError
-from core.project import Layer, Project, Run
+from core.layers import Layer
+from core.project import Project, Run
 from core.request import source
 from core.review.chips import Source, draw, path, place
 from core.review.shape import proposal

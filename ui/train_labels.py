@@ -7,7 +7,8 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import ScarpError
-from core.project import Layer, Project
+from core.layers import Layer
+from core.project import Project
 from core.registry import ModelCard
 from core.request import source
 from core.review import Ledger

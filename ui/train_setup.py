@@ -8,7 +8,8 @@ import shapely
 import streamlit as st
 
 from core.errors import ScarpError
-from core.project import Layer, Project
+from core.layers import Layer
+from core.project import Project
 from core.tuning import MODES, Finding, Labels, Request, check
 from core.vectors import area_m2
 from ui import html, state

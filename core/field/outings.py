@@ -30,7 +30,8 @@ from core.field.package import check_package, write_package
 from core.field.records import records_of
 from core.files import dated_name, read_json, write_json
 from core.inventory import as_records, check, field, write_inventory
-from core.project import Layer, Project
+from core.layers import Layer
+from core.project import Project
 from core.review import POSITIVE, Edit, Ledger
 from core.review.record import RECORD
 

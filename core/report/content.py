@@ -16,7 +16,8 @@ from core.accuracy import Studies
 from core.errors import InputError, ScarpError
 from core.facts import name_of
 from core.grid import Grid
-from core.project import Layer, Project, Run
+from core.layers import Layer
+from core.project import Project, Run
 from core.registry import ModelCard, find_model
 from core.report.since import Since, since
 from core.report.words import area, day

@@ -23,7 +23,8 @@ from core.styles import SLOPE_RAMP, SLOPE_TOP_DEG, Style, imagery
 from core.terrain import gradients, hillshade, slope_deg
 
 if TYPE_CHECKING:
-    from core.project import Layer, Project
+    from core.layers import Layer
+    from core.project import Project
 
 SIDE_PX = 1500
 _STEPS = (1, 2, 5, 10, 15, 30)  # minutes and seconds are told in these

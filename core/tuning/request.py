@@ -13,7 +13,8 @@ import shapely
 
 from core.files import dated_name, write_json
 from core.jobs import Job, submit
-from core.project import Layer, Project
+from core.layers import Layer
+from core.project import Project
 from core.raster import grid_of, open_raster
 from core.registry import ModelCard
 from core.training.outlined import LEAST, ringed

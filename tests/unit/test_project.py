@@ -8,8 +8,8 @@ from datetime import date
 import pytest
 
 from core.errors import InputError, ScarpError, StorageError, UnknownNameError
+from core.layers import Layer
 from core.project import (
-    Layer,
     add_layer,
     change_layer,
     change_project,
