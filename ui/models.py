@@ -67,7 +67,7 @@ def about(card: ModelCard) -> dict[str, str]:
         "Trained on": ", ".join(map(str, sources)) if isinstance(sources, list | tuple) else "",
         "Held out": "; ".join(f"{data}: IoU {score['iou']:.2f}" for data, score in _scores(card).items()),
         "Land cover": "; ".join(f"{data}: {score['accuracy']:.0%} right"
-                                for data, score in card.metrics.get("land cover", {}).items()),
+                                for data, score in _scores(card, "accuracy").items()),
         "Licence": card.licence}
     return {name: value for name, value in facts.items() if value}
 
@@ -80,11 +80,11 @@ def _line(card: ModelCard) -> str:
     return f"{good}For pixels of {low:g} to {high:g} m."
 
 
-def _scores(card: ModelCard) -> dict[str, dict[str, Any]]:
-    """Return the scores with an IoU that a card has, by data set."""
+def _scores(card: ModelCard, name: str = "iou") -> dict[str, dict[str, Any]]:
+    """Return the scores that a card has, by data set, where one of this name is among them."""
     groups = [group for group in card.metrics.values() if isinstance(group, dict)]
     return {str(data): score for group in groups for data, score in group.items()
-            if isinstance(score, dict) and isinstance(score.get("iou"), int | float)}
+            if isinstance(score, dict) and isinstance(score.get(name), int | float)}
 
 
 def _missing(card: ModelCard) -> str:

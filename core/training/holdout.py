@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
 from core.config import CLASS_NODATA
+from core.nets.blocks import Merged
 from core.normalize import image_tensor, topography_tensor
 from core.raster import reduced
 from core.training.device import autocast
@@ -143,9 +144,8 @@ def _coarser(network: nn.Module, image: NDArray[np.float32], seen: NDArray[np.bo
 
 def _odds(network: nn.Module, image: NDArray[np.float32], seen: NDArray[np.bool_], slopes: NDArray[np.float32],
           landslide: int) -> NDArray[np.float32]:
-    logits = _logits(network, image, seen, slopes)
-    others = torch.cat([logits[:landslide], logits[landslide + 1:]]).logsumexp(0)
-    odds: NDArray[np.float32] = (logits[landslide] - others).numpy()
+    others, own = Merged(landslide)(_logits(network, image, seen, slopes)[None])[0]
+    odds: NDArray[np.float32] = (own - others).numpy()
     return odds
 
 

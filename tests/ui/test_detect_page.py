@@ -21,7 +21,8 @@ from ui import detect_estimate
 
 SIDE = 160
 SURE, DOUBTFUL = np.s_[20:60, 20:60], np.s_[80:110, 80:110]
-METRICS = {"held out": {"Valleys": {"iou": 0.71}, "Cities": {"false_alarm_share": 0.0}}}
+METRICS = {"held out": {"Valleys": {"iou": 0.71}, "Cities": {"false_alarm_share": 0.0}},
+           "land cover": {"Town": {"accuracy": 0.53}, "Odd": {}}}
 
 
 @pytest.fixture(autouse=True)
@@ -138,6 +139,7 @@ def test_the_form_says_what_the_model_is_and_which_cannot_run(valley, page, word
     assert not app.exception and not app.error
     said = words(app)
     assert "IoU 0.71 on held-out Valleys" in said and "Research only" in said and "gravel" in said
+    assert "Town: 53% right" in said and "Odd" not in said
     assert "&lt;b&gt;gravel" in said and "scarp train raw" in said
     [model] = [box for box in app.selectbox if box.label == "Model"]
     assert model.options == ["The lite one", "The other one"] and not button(app, "Detect landslides").disabled
