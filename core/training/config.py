@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from core.errors import InputError, unknown_name
 
-ADDED = {"mosaic_parts": (2,), "towards_start": 0.0, "merged": False}
+ADDED = {"mosaic_parts": (2,), "towards_start": 0.0, "merged": False, "cover_dice": False}
 """Settings that came later, with what was done before: so set they leave a configuration's checksum as it was."""
 OPTIMISERS, SCHEDULES = ("adamw", "sgd"), ("cosine", "trapezoid", "step")
 SAMPLINGS = ("", "original", "mus1", "mus2")
@@ -67,6 +67,7 @@ class TrainConfig:
         scheme: Class scheme. A source that knows landslides alone trains the other classes by their summed probability.
         merged: The model tells landslide from the rest alone: the other classes, which it was trained to tell apart,
             are taken together.
+        cover_dice: The loss has the Dice coefficient of every class that labels name, not of landslide alone.
         sources: Labelled ground.
         generated_scenes: Scenes of the landscape generator added as ground with a DEM.
         generated_share: Share of the crops drawn from them.
@@ -110,6 +111,7 @@ class TrainConfig:
     start: str = ""
     scheme: str = "binary"
     merged: bool = False
+    cover_dice: bool = False
     sources: tuple[Source, ...] = ()
     generated_scenes: int = 0
     generated_share: float = 0.0

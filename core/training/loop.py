@@ -187,7 +187,7 @@ class Run:
 
     def learn(self, image: Tensor, topography: Tensor, label: Tensor) -> None:
         """Take one step."""
-        loss = _step(self.network, image, topography, label, self.landslide)
+        loss = _step(self.network, image, topography, label, self.landslide, self.config.cover_dice)
         if not torch.isfinite(loss):
             torch.save({"image": image, "topography": topography, "label": label}, self.out / "bad_batch.pt")
             raise ModelError("training loss", got=float(loss), expected="a finite number",
@@ -291,11 +291,12 @@ def _begin(config: TrainConfig, data: Path, models: Path | None = None) -> Netwo
     return network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def _step(network: nn.Module, image: Tensor, topography: Tensor, label: Tensor, landslide: int) -> Tensor:
+def _step(network: nn.Module, image: Tensor, topography: Tensor, label: Tensor, landslide: int, cover_dice: bool,
+          ) -> Tensor:
     where = next(network.parameters()).device
     given = (image, topography) if network.topography_channels else (image,)
     with autocast(where):
         logits = network(*(each.to(where, memory_format=torch.channels_last) for each in given))
-    loss = cross_entropy_dice(logits, label.to(where), landslide)
+    loss = cross_entropy_dice(logits, label.to(where), landslide, cover_dice=cover_dice)
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.detach()
