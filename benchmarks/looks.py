@@ -1,4 +1,4 @@
-"""What larger pixels, looked at too, are worth on held-out ground: python -m benchmarks.looks --data DIR --runs DIR.
+"""What looks with other pixels are worth on held-out ground: python -m benchmarks.looks --data DIR --runs DIR.
 
 The same weights with other looks, each with the temperature and the threshold that suit it there.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from core.nets.looks import Looks
 from core.registry import find_model, load_network
 from core.training.config import TrainConfig
 from core.training.holdout import calibrate, held_out_counts, scores
@@ -15,8 +16,8 @@ from core.training.loop import split_of
 from core.training.publish import RECIPES
 from core.training.sources import load
 
-LOOKS = {"its own pixels": (), "and twice as wide": (2,), "and four times as wide": (4,),
-         "and twice and four times as wide": (2, 4)}
+LOOKS = {"its own pixels": Looks(), "and twice as wide": Looks((2,)), "and four times as wide": Looks((4,)),
+         "and twice as wide, and half, of 0.28 to 2 m": Looks((2,), (0.28, 2.0))}
 
 
 def main() -> None:
@@ -30,8 +31,7 @@ def main() -> None:
     network, split = load_network(card), split_of(settings, options.data, options.runs / options.model)
     grounds = {s.name: load(s, options.data, split.of(s.name), card.classes, training=False) for s in settings.sources}
     print("| | " + " | ".join(grounds) + " |\n" + "|---" * (len(grounds) + 1) + "|")
-    for name, coarser in LOOKS.items():
-        network.coarser = coarser
+    for name, network.looks in LOOKS.items():
         counts = {source: held_out_counts(network, held, card.classes.landslide) for source, held in grounds.items()}
         suited = calibrate(counts)
         found = [scores(each, *suited) for each in counts.values()]

@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -31,6 +31,7 @@ from core.inference import Block, Done, Parts, Plan, Step, Whole, predict, prepa
 from core.inference.looks import averaged, coarse_part, look, told, undecided
 from core.inference.preview import Preview
 from core.ingest import open_geotiff
+from core.nets.network import Network
 from core.peak import peak_memory_mb
 from core.redraw import measured
 from core.registry import ModelCard, find_model, load_network, sha256_of
@@ -126,32 +127,28 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
         clock = _Clock()
         with ThreadPoolExecutor(1) as reader:  # meanwhile what reading needs is loaded: kernels, overviews, projections
             reader.submit(scene.read, Window(scene.part.col_off, scene.part.row_off, FIRST_PX, FIRST_PX))
-            parts = {1: scene.part} | {times: coarse_part(scene, scene.part, times) for times in card.coarser}
-            networks: dict[int, Parts | Whole] = {}
-            for times, part in parts.items():
-                networks[times] = prepare(network, part, tiling=settings.tiling, temperature=card.temperature,
-                                          engine=settings.engine, key=card.sha256, like=networks.get(1))
+            finer, coarser = card.looks.at(scene.grid.gsd_m)
+            seen = scene.finer(finer)
+            parts = {1: seen.part} | {times: coarse_part(seen, seen.part, times) for times in coarser}
+            networks = _prepared(settings, card, network, parts)
         prepared = networks[1]
-        graph = prepared.graphs[0]
-        record["engine"] = {"name": graph.name, "reason": graph.reason}
-        record["tiling"] = asdict(prepared.tiling if isinstance(prepared, Whole) else prepared.cuts)
-        record["coarser"] = list(card.coarser)
-        record["redundancy"] = round(prepared.redundancy, 2)
-        logger.info("engine: %s (%s)", graph.name, graph.reason)
+        record |= _how(prepared) | {"finer": finer, "coarser": list(coarser)}
         clock.lap("compile_s")
         work = _work_folder(settings.out, record)
-        plan = Plan(scene.part, card.classes, record["threshold"],
+        plan = Plan(seen.part, card.classes, record["threshold"],
                     use_dem="dem" in card.trained_topography, use_ndvi="ndvi" in card.trained_topography)
         with _storage(settings.out, work):
             grid = scene.grid.window(scene.part)
-            meter = _Meter(report, networks, parts, Preview(work / PREVIEW, grid, scene.part))
-            looks = [look(scene, networks[times], plan, times, work, meter.of(times)) for times in card.coarser]
-            bands = (predict(scene, prepared, plan, work, told(meter.of(1), plan.part, 1), undecided) if looks
-                     else predict(scene, prepared, plan, work, meter.of(1)))
+            meter = _Meter(report, networks, parts, finer,
+                           Preview(work / PREVIEW, seen.grid.window(seen.part), seen.part))
+            looks = [look(seen, networks[times], plan, times, work, meter.of(times)) for times in coarser]
+            several = finer > 1 or bool(looks)
+            bands = (predict(seen, prepared, plan, work, told(meter.of(1), plan.part, 1), undecided) if several
+                     else predict(seen, prepared, plan, work, meter.of(1)))
             classes, probability = work / "classes.raw.tif", work / "probability.raw.tif"
             with new_band(classes, grid, card.classes) as out, new_band(probability, grid) as odds:
-                counts = _write_bands(out, odds, grid, bands,
-                                      lambda top, band: averaged(band, top, looks, plan) if looks else band)
+                counts = _write_bands(out, odds, grid, bands, lambda top, band: (
+                    top // finer, averaged(band, top, looks, plan, finer) if several else band))
             clock.lap("predict_s")
             network_s = sum(each.busy.seconds for each in networks.values())
             if network_s > 3:
@@ -172,6 +169,25 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
                 (work / name).replace(settings.out / name)
             shutil.rmtree(work)
     return read_json(settings.out / "run.json")
+
+
+def _prepared(settings: DetectSettings, card: ModelCard, network: Network, parts: Mapping[int, Window],
+              ) -> dict[int, Parts | Whole]:
+    """Compile the network for each look's part, by how many times as wide its pixels are."""
+    networks: dict[int, Parts | Whole] = {}
+    for times, part in parts.items():
+        networks[times] = prepare(network, part, tiling=settings.tiling, temperature=card.temperature,
+                                  engine=settings.engine, key=card.sha256, like=networks.get(1))
+    return networks
+
+
+def _how(prepared: Parts | Whole) -> dict[str, Any]:
+    """Return the part of the record that tells what the network runs on, and in which windows."""
+    graph = prepared.graphs[0]
+    logger.info("engine: %s (%s)", graph.name, graph.reason)
+    return {"engine": {"name": graph.name, "reason": graph.reason},
+            "tiling": asdict(prepared.tiling if isinstance(prepared, Whole) else prepared.cuts),
+            "redundancy": round(prepared.redundancy, 2)}
 
 
 def _inputs(settings: DetectSettings, card: ModelCard, scene: Scene) -> dict[str, Any]:
@@ -274,8 +290,8 @@ class _Meter:
     """Adds up steps and valid pixels, and reports about ten times a second at most."""
 
     def __init__(self, report: Report, networks: dict[int, Parts | Whole], parts: dict[int, Window],
-                 preview: Preview) -> None:
-        self.report, self.preview = report, preview
+                 finer: int, preview: Preview) -> None:
+        self.report, self.finer, self.preview = report, finer, preview
         self.work = {times: network.work(parts[times]) for times, network in networks.items()}
         self.unit = {times: self.work[times] / network.total(parts[times]) for times, network in networks.items()}
         self.total = sum(self.work.values())
@@ -284,7 +300,7 @@ class _Meter:
 
     def of(self, times: int) -> Done:
         """Return what takes in the steps of the look with pixels so many times as wide."""
-        unit, share = self.unit[times], times**2 * self.work[times] / self.total
+        unit, share = self.unit[times], (times / self.finer) ** 2 * self.work[times] / self.total
         return lambda step: self.step(replace(step, cost=step.cost * unit), step.pixels * share)
 
     def step(self, step: Step, pixels: float) -> None:
@@ -312,13 +328,14 @@ class _Meter:
 
 
 def _write_bands(out: DatasetWriter, odds: DatasetWriter, grid: Grid, bands: Iterator[tuple[int, Block]],
-                 finish: Callable[[int, Block], Block]) -> NDArray[np.float64]:
+                 finish: Callable[[int, Block], tuple[int, Block]]) -> NDArray[np.float64]:
     """Write finished bands of classes and probability; return (256, 2): pixels, square metres of each class value."""
     counts = np.zeros((256, 2))
     odds.scales, odds.descriptions = (PROBABILITY_SCALE,), ("landslide probability",)
     with ThreadPoolExecutor(1) as writer:
         def write(top: int, band: Block) -> None:
-            band, window = finish(top, band), Window(0, top, grid.width, band.shape[1])
+            top, band = finish(top, band)
+            window = Window(0, top, grid.width, band.shape[1])
             out.write(band[0], 1, window=window)
             odds.write(band[1], 1, window=window)
             pixels = np.bincount(band[0].ravel(), minlength=256)

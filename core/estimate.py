@@ -43,9 +43,11 @@ def estimate(settings: DetectSettings, scene: Scene, card: ModelCard, observed: 
         card: Of a model with weights.
         observed: Share of the mapped part that holds image data, 0 to 1.
     """
-    network, part = load_network(card), scene.part
-    looks = [coarse_part(scene, part, times) for times in card.coarser]
-    results_mb = 5 * part.width * part.height / 1e6
+    finer, coarser = card.looks.at(scene.grid.gsd_m)
+    seen = scene.finer(finer)
+    network, part = load_network(card), seen.part
+    looks = [coarse_part(seen, part, times) for times in coarser]
+    results_mb = 5 * part.width * part.height / finer**2 / 1e6
     busy = min(1.0, observed + 0.1 * (0 < observed < 1))
     if settings.tiling is None and isinstance(network, Staged) and network.reach.far_cells is not None:
         cuts = Cuts.of(network.reach, part)

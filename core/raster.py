@@ -156,6 +156,33 @@ def reduced(values: NDArray[np.float32], observed: NDArray[np.bool_], times: int
     return np.where(seen, total / np.maximum(count, 1).astype(np.float32), np.float32(0)), seen
 
 
+def interpolated(values: NDArray[np.float32], observed: NDArray[np.bool_], times: int,
+                 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return values on ``times`` as many pixels each way, bilinear between the centres of those that were observed.
+
+    Args:
+        values: (bands, h, w); 0 where nothing was observed.
+        observed: (h, w).
+        times: Pixels along one of the given ones.
+
+    Returns:
+        (bands, h * times, w * times), and where they were observed: all over a pixel that was.
+    """
+    seen = observed.repeat(times, 0).repeat(times, 1)
+    whole = bool(observed.all())
+    layers = values if whole else np.concatenate([values, observed[None].astype(np.float32)])
+    for axis in (1, 2):
+        length = layers.shape[axis]
+        at = ((np.arange(length * times, dtype=np.float32) + 0.5) / times - 0.5).clip(0, length - 1)
+        before = at.astype(int)
+        share = (at - before).reshape((-1, 1) if axis == 1 else -1).astype(np.float32)
+        layers = (layers.take(before, axis) * (1 - share)
+                  + layers.take((before + 1).clip(max=length - 1), axis) * share)
+    if whole:
+        return layers, seen
+    return np.where(seen, layers[:-1] / np.maximum(layers[-1], np.float32(1e-6)), np.float32(0)), seen
+
+
 def _pixel_offset(source: Grid, target: Grid) -> tuple[int, int] | None:
     """Return (column, row) of the target's corner in the source when the pixels coincide, else None."""
     if source.crs != target.crs:

@@ -16,6 +16,7 @@ from core.config import ClassScheme, scheme
 from core.errors import InputError, ModelError, unknown_name
 from core.files import read_json, write_json
 from core.nets import build
+from core.nets.looks import Looks
 from core.nets.network import Network
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
@@ -36,7 +37,8 @@ class ModelCard:
         trained_topography: Topographic channels that held data in training; others are forced absent.
         threshold: Landslide probability from which a pixel is called landslide.
         temperature: Logits are divided by it, so that probabilities are calibrated where it was fitted.
-        coarser: A scene is looked at also with pixels so many times as wide, see ``core.inference.looks``.
+        coarser: A scene is looked at also with pixels so many times as wide.
+        looks_m: Finest and widest pixels that are worth a look; see ``core.nets.looks`` for both.
         summary: What it is for and where it fails.
         licence: Of the weights.
         training: Data, split, recipe.
@@ -55,6 +57,7 @@ class ModelCard:
     threshold: float = 0.5
     temperature: float = 1.0
     coarser: tuple[int, ...] = ()
+    looks_m: tuple[float, float] | None = None
     summary: str = ""
     licence: str = ""
     training: dict[str, Any] = field(default_factory=dict)
@@ -68,6 +71,10 @@ class ModelCard:
         if any(times not in range(2, 9) for times in self.coarser):
             raise ModelError(f"card of {self.name}", got=f"coarser {self.coarser}", expected="numbers from 2 to 8",
                              remedy="Correct card.json or restore it.")
+        if self.looks_m is not None and not 0 < 2 * self.looks_m[0] <= self.looks_m[1]:
+            raise ModelError(f"card of {self.name}", got=f"looks_m {self.looks_m}",
+                             expected="two pixel sizes in metres, the second at least twice the first",
+                             remedy="Correct card.json or restore it.")
         if not 0 < self.threshold < 1 or not self.temperature > 0 or not 0 < self.gsd_range_m[0] < self.gsd_range_m[1]:
             raise ModelError(f"card of {self.name}", got=(self.threshold, self.temperature, self.gsd_range_m),
                              expected="0 < threshold < 1, temperature > 0, a rising pixel size range",
@@ -77,6 +84,11 @@ class ModelCard:
     def classes(self) -> ClassScheme:
         """The classes, in the order of the network's channels."""
         return scheme(self.scheme)
+
+    @property
+    def looks(self) -> Looks:
+        """With which pixels the network looks at a scene."""
+        return Looks(self.coarser, self.looks_m)
 
     @property
     def weights(self) -> Path:
@@ -124,8 +136,11 @@ def read_card(folder: Path) -> ModelCard:
                              remedy="Remove them.")
         for key in ("gsd_range_m", "trained_topography", "coarser"):
             values[key] = tuple(values.get(key, ()))
+        if values.get("looks_m"):
+            finest, widest = values["looks_m"]
+            values["looks_m"] = (float(finest), float(widest))
         return ModelCard(**values, folder=folder)
-    except (InputError, TypeError) as error:
+    except (InputError, TypeError, ValueError) as error:
         raise ModelError(f"model {folder.name}", got=f"a card that cannot be read ({error})",
                          expected="a card.json as docs/models.md describes",
                          remedy="Restore the model folder.") from error
@@ -155,7 +170,7 @@ def load_network(card: ModelCard) -> Network:
     if not all(bool(torch.isfinite(value).all()) for value in state.values()):
         raise ModelError(f"weights of {card.name}", got="values that are not numbers", expected="finite weights",
                          remedy="Restore the model folder, or train again.")
-    network.coarser = card.coarser
+    network.looks = card.looks
     return network.eval()
 
 

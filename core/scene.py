@@ -25,7 +25,7 @@ from core.indices import ndvi as ndvi_of
 from core.indices import visible_index
 from core.ingest import check_readable
 from core.normalize import ImageScaling, image_tensor, topography_tensor
-from core.raster import band_roles, grid_of, observed_on, open_raster, read_on, reduced
+from core.raster import band_roles, grid_of, interpolated, observed_on, open_raster, read_on, reduced
 from core.terrain import aspect_deg, slope_deg, turn
 from core.terrain_on import Order, dem_window, terrain_on
 
@@ -112,7 +112,7 @@ class Scene:
         self.settings = settings
         self._stack = ExitStack()
         self._lock = Lock()  # a GDAL dataset serves one thread at a time
-        self._times = settings.times
+        self._times, self._finer, self._own = settings.times, 1, self
         try:
             self._open()
         except BaseException:
@@ -158,9 +158,24 @@ class Scene:
 
         It reads this scene's files, and is of no use when this one is closed.
         """
-        view = copy(self)
-        view._times, view.grid, view.area, view.unobserved = self._times * times, self.grid.coarser(times), None, None
+        if times < self._finer:
+            view = copy(self._own.finer(self._finer // times))
+        else:
+            times //= self._finer
+            view = copy(self._own)
+            view._times, view.grid = view._times * times, view.grid.coarser(times)
+        view.area, view.unobserved = None, None
         view.part = Window(0, 0, view.grid.width, view.grid.height)
+        return view
+
+    def finer(self, times: int) -> Scene:
+        """Return the scene with so many times as many pixels each way, bilinear between its own.
+
+        It reads this scene's files, and is of no use when this one is closed. With ``coarser`` powers of two go.
+        """
+        view, part = copy(self), self.part
+        view._finer, view._own, view.grid = times, self, self.grid.finer(times)
+        view.part = Window(*(times * each for each in (part.col_off, part.row_off, part.width, part.height)))
         return view
 
     @property
@@ -223,6 +238,8 @@ class Scene:
 
     def _from_image(self, grid: Grid, read: Callable[[Grid], tuple[Floats, Mask]]) -> tuple[Floats, Mask]:
         """Read on the image's own grid and return what its pixels make on this one, strip by strip."""
+        if self._finer > 1:
+            return self._between(grid, read)
         if self._times == 1:
             with self._lock:
                 return read(grid)
@@ -233,6 +250,18 @@ class Scene:
                 fine = read(strip.finer(self._times))
             found.append(reduced(*fine, self._times))
         return np.concatenate([values for values, _ in found], 1), np.concatenate([seen for _, seen in found])
+
+    def _between(self, grid: Grid, read: Callable[[Grid], tuple[Floats, Mask]]) -> tuple[Floats, Mask]:
+        """Read the pixels around a grid of narrower ones, and return what lies between them."""
+        times, own = self._finer, self._own
+        column, row = (round(each) for each in ~self.grid.transform @ (grid.transform.c, grid.transform.f))
+        left, top = column // times - 1, row // times - 1
+        right, bottom = (-(-end // times) + 1 for end in (column + grid.width, row + grid.height))
+        around = own.grid.window(Window(left, top, right - left, bottom - top))
+        values, seen = interpolated(*own._from_image(around, read), times)
+        inner = np.s_[..., row - top * times:, column - left * times:]
+        values, seen = values[inner], seen[inner]
+        return values[:, :grid.height, :grid.width], seen[:grid.height, :grid.width]
 
     def _terrain(self, grid: Grid, *, heights: bool = True) -> tuple[Floats, Floats, Floats]:
         absent = (np.broadcast_to(np.float32(np.nan), grid.shape),) * 3

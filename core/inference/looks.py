@@ -1,8 +1,8 @@
-"""A scene looked at with larger pixels too, and the looks averaged into one map.
+"""A scene looked at with larger and smaller pixels too, and the looks averaged into one map.
 
 A network sees as many pixels at any pixel size. In larger ones it sees more of the surroundings, in smaller ones finer
-edges; what both find is more often there. The log-odds of landslide of all looks are averaged, each counting alike, and
-none may be surer than 1 in 500.
+edges, even where they show nothing new; what all find is more often there. The log-odds of landslide of all looks are
+averaged, each counting alike, and none may be surer than 1 in 500. ``core.nets.looks`` tells which looks are taken.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from core.compiled import kernel
 from core.config import PROBABILITY_NODATA, PROBABILITY_SCALE
 from core.inference import Parts, Whole, predict
 from core.inference.plan import Array, Block, Done, Mask, Plan, Step, clipped, decide
+from core.raster import reduced
 from core.scene import Scene
 
 MOST, STEP = 6.25, 0.05
@@ -107,23 +108,27 @@ def told(done: Done, part: Window, times: int) -> Done:
     return tell
 
 
-def averaged(block: Block, top: int, looks: list[Coarse], plan: Plan) -> Block:
-    """Return an undecided band of the map, with the coarser looks averaged in and its classes decided.
+def averaged(block: Block, top: int, looks: list[Coarse], plan: Plan, finer: int = 1) -> Block:
+    """Return an undecided band of the map, with the other looks averaged in and its classes decided.
 
     Args:
         block: (2, rows, part width), see ``undecided``.
         top: Its first row in the mapped part.
         looks: The coarser ones.
         plan: With the threshold that decides.
+        finer: Pixels of the band along one of the map's.
     """
     odds, count = _ODDS[block[1]], np.ones(block[1].shape, np.float32)
     for each in looks:
         _add(each.odds, each.times, plan.part.row_off + top, plan.part.col_off, each.part.row_off,
              each.part.col_off, _ODDS, odds, count)
-    stored = np.rint(1 / (1 + np.exp(-odds / count)) / PROBABILITY_SCALE).astype(np.uint8)
-    seen = block[1] != PROBABILITY_NODATA
+    classes, seen, odds = block[0], block[1] != PROBABILITY_NODATA, odds / count
+    if finer > 1:
+        odds = reduced(np.where(seen, odds, 0)[None], seen, finer)[0][0]
+        classes, seen = (each[finer // 2::finer, finer // 2::finer] for each in (classes, seen))
+    stored = np.rint(1 / (1 + np.exp(-odds)) / PROBABILITY_SCALE).astype(np.uint8)
     slides = seen & (stored >= round(plan.threshold / PROBABILITY_SCALE))
-    return np.stack([np.where(slides, np.uint8(plan.classes.landslide), block[0]),
+    return np.stack([np.where(slides, np.uint8(plan.classes.landslide), classes),
                      np.where(seen, stored, np.uint8(PROBABILITY_NODATA))])
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from core.errors import ModelError
 from core.nets.efficientnet_lite import EfficientNetLite0, imagenet_weights
+from core.nets.looks import Looks
 
 _HEADS = ("fc.", "classifier.6.")
 """Classifiers of ImageNet's thousand classes: of no use to an encoder."""
@@ -23,11 +24,11 @@ class Network(nn.Module):
     Attributes:
         topography_channels: Channels of the second input, in order; empty: there is no second input.
         encoder: Of the image.
-        coarser: A scene is looked at also with pixels so many times as wide, see ``core.inference.looks``.
+        looks: With which pixels it looks at a scene.
     """
 
     topography_channels: tuple[str, ...] = ()
-    coarser: tuple[int, ...] = ()
+    looks: Looks = Looks()
     encoder: nn.Module
 
     def shapes(self, side: int) -> list[tuple[int, ...]]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from core.errors import InputError, unknown_name
 
-ADDED = {"mosaic_parts": (2,), "towards_start": 0.0, "merged": False, "cover_dice": False}
+ADDED = {"mosaic_parts": (2,), "towards_start": 0.0, "merged": False, "cover_dice": False, "looks_m": None}
 """Settings that came later, with what was done before: so set they leave a configuration's checksum as it was."""
 OPTIMISERS, SCHEDULES = ("adamw", "sgd"), ("cosine", "trapezoid", "step")
 SAMPLINGS = ("", "original", "mus1", "mus2")
@@ -27,6 +27,7 @@ class Source:
         images: A GeoTIFF (a scene) or a glob of chips, relative to the data folder.
         labels: A GeoTIFF of 0, 1, 255; for chips a folder of ``<stem>.png`` masks (above 0: landslide);
             None: no landslide anywhere.
+        gsd_m: For chips their pixel size, where it is known; a scene says its own.
         classes: What the values of the labels mean, by name of class, where they are not 0 and landslide; values
             that are not named are unlabelled.
         dem: GeoTIFF of elevation for a scene; None where there is none.
@@ -50,6 +51,7 @@ class Source:
     gap_px: int = 512
     exclude_prefix: str = ""
     close_px: int = 0
+    gsd_m: float = 0.0
     classes: dict[str, str] = field(default_factory=dict)
 
 
@@ -98,8 +100,9 @@ class TrainConfig:
         mosaic_parts: Crops along a mosaic's side, one of these; each must divide the crop's side. The more there are,
             the larger their pixels can be: a chip is never shown smaller than fits a crop.
         paste: Probability that landslides of one place are pasted into another.
-        coarser: The model also looks at a scene with pixels so many times as wide, see ``core.inference.looks``: its
-            temperature and threshold are chosen for that.
+        coarser: The model also looks at a scene with pixels so many times as wide: its temperature and threshold are
+            chosen for that.
+        looks_m: Finest and widest pixels that are worth a look; see ``core.nets.looks`` for both.
         seed: Of everything random.
         card: What the model card says that no run can know: ``title``, ``summary``, ``licence``, ``gsd_range_m``.
     """
@@ -137,6 +140,7 @@ class TrainConfig:
     mosaic_parts: tuple[int, ...] = (2,)
     paste: float = 0.0
     coarser: tuple[int, ...] = ()
+    looks_m: tuple[float, float] | None = None
     seed: int = 1
     card: dict[str, Any] = field(default_factory=dict)
 
@@ -167,6 +171,9 @@ class TrainConfig:
     def sha256(self) -> str:
         """The checksum of every setting, whatever the file looks like."""
         values = {key: value for key, value in asdict(self).items() if key not in ADDED or value != ADDED[key]}
+        for source in values["sources"]:
+            if not source["gsd_m"]:
+                del source["gsd_m"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     @classmethod

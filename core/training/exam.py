@@ -73,7 +73,8 @@ def examine(network: nn.Module, held_out: dict[str, list[Ground]], scheme: Class
         "held out": {name: score(each) for name, each in windows.items() if each},
         "pixel size": {name: {f"{gsd_m * times:.2g} m" if gsd_m else f"{times} times its own":
                               look([coarsened(ground, times, slide) for ground in grounds])
-                              for times in COARSER[:None if gsd_m else 4]} for name, (grounds, gsd_m) in slid.items()},
+                              for times in COARSER[:None if grounds[0].centres is not None else 4]}
+                       for name, (grounds, gsd_m) in slid.items()},
         "ground without landslides": {
             "with a DEM": look(free), "without a DEM": look([replace(ground, gradients=None) for ground in free])},
         **({"land cover": cover} if cover else {}),

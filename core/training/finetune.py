@@ -204,7 +204,7 @@ def fine_tune(settings: FineTune, runs: Path, models: Path | None = None,
         for name, grounds in other.held_out.items()}
     tuned = build(card.architecture, len(card.classes.names), **card.arguments)
     tuned.load_state_dict(state)
-    tuned.coarser = card.coarser
+    tuned.looks = card.looks
     counts = held_out_counts(tuned.eval(), ground.landslides + ground.others, card.classes.landslide, CALIBRATED_ON)
     temperature, threshold = calibrate({"trained on": counts})
     after = replace(_card(settings, card, target, ground, steps), temperature=temperature, threshold=threshold)

@@ -11,8 +11,9 @@ from torch.nn.functional import interpolate
 
 from core.config import CLASS_NODATA
 from core.nets.blocks import Merged
+from core.nets.looks import Looks
 from core.normalize import image_tensor, topography_tensor
-from core.raster import reduced
+from core.raster import interpolated, reduced
 from core.training.device import autocast
 
 if TYPE_CHECKING:
@@ -80,11 +81,12 @@ def held_out_odds(network: nn.Module, grounds: list[Ground], landslide: int, mos
         image = ground.image[(slice(None), *where)].float().numpy()
         slopes = _slopes(ground, where)
         seen = image.sum(0) > 0
-        odds = _odds(network, image, seen, slopes, landslide)
-        coarser: tuple[int, ...] = getattr(network, "coarser", ())
-        if coarser:
-            looks = [odds, *(_coarser(network, image, seen, slopes, landslide, times) for times in coarser)]
-            odds = np.mean([look.clip(-MOST_ODDS, MOST_ODDS) for look in looks], 0)
+        finer, coarser = getattr(network, "looks", Looks()).at(ground.gsd_m)
+        if finer == 1 and not coarser:
+            odds = _odds(network, image, seen, slopes, landslide)
+        else:
+            found = [_look(network, image, seen, slopes, landslide, finer, times) for times in (1, *coarser)]
+            odds = reduced(np.mean(found, 0)[None], np.ones(found[0].shape, bool), finer)[0][0]
         within = tuple(slice(i.start - w.start, i.stop - w.start) for i, w in zip(inner, where, strict=True))
         yield number, ground.label[inner].numpy(), odds[within]
 
@@ -131,13 +133,21 @@ def _slopes(ground: Ground, where: Iterable[slice]) -> NDArray[np.float32]:
     return fine[:, :size[0], :size[1]]
 
 
-def _coarser(network: nn.Module, image: NDArray[np.float32], seen: NDArray[np.bool_], slopes: NDArray[np.float32],
-             landslide: int, times: int) -> NDArray[np.float32]:
-    """Predict with pixels so many times as wide, as ``core.inference.looks`` does."""
-    height, width = seen.shape
-    beyond = (0, -height % times), (0, -width % times)
-    small, known = reduced(np.pad(image, ((0, 0), *beyond)), np.pad(seen, beyond), times)
-    odds = torch.from_numpy(_odds(network, small, known, slopes[:, ::times, ::times], landslide))
+def _look(network: nn.Module, image: NDArray[np.float32], seen: NDArray[np.bool_], slopes: NDArray[np.float32],
+          landslide: int, finer: int, times: int) -> NDArray[np.float32]:
+    """Predict with pixels ``times`` as wide as those of which ``finer`` lie along one of the image's.
+
+    As ``core.inference.looks`` does, on the grid of the latter.
+    """
+    height, width = (finer * side for side in seen.shape)
+    if times < finer:
+        image, seen = interpolated(image, seen, finer // times)
+        slopes = slopes.repeat(finer // times, 1).repeat(finer // times, 2)
+    elif times > finer:
+        beyond = (0, -seen.shape[0] % (times // finer)), (0, -seen.shape[1] % (times // finer))
+        image, seen = reduced(np.pad(image, ((0, 0), *beyond)), np.pad(seen, beyond), times // finer)
+        slopes = slopes[:, ::times // finer, ::times // finer]
+    odds = torch.from_numpy(_odds(network, image, seen, slopes, landslide).clip(-MOST_ODDS, MOST_ODDS))
     fine = interpolate(odds[None, None], scale_factor=times, mode="bilinear", align_corners=False)
     return fine[0, 0, :height, :width].numpy()
 

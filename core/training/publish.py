@@ -80,7 +80,7 @@ def trained(settings: TrainConfig, data: Path, runs: Path, models: Path, origin:
         name=settings.model, architecture=settings.architecture, arguments=settings.arguments | finer,
         scheme="binary" if settings.merged else settings.scheme,
         trained_topography=("dem",) if network.topography_channels and saw_a_dem else (),
-        coarser=settings.coarser, folder=models / settings.model,
+        coarser=settings.coarser, looks_m=settings.looks_m, folder=models / settings.model,
         title=about["title"], summary=about["summary"], licence=about["licence"],
         gsd_range_m=tuple(about["gsd_range_m"]),
         training=origin | {

@@ -99,7 +99,7 @@ def _load_chips(source: Source, folder: Path, part: Part, scheme: ClassScheme, t
         if source.labels:
             with Image.open(folder / source.labels / f"{file.stem}.png") as mask:
                 value = torch.from_numpy(np.array(mask.convert("L")))
-        grounds.append(Ground(image, table[value.long()]))
+        grounds.append(Ground(image, table[value.long()], gsd_m=source.gsd_m))
     return grounds
 
 

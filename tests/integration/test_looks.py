@@ -10,13 +10,15 @@ import rasterio
 import shapely
 import torch
 from rasterio.crs import CRS
-from torch.nn.functional import interpolate
+from rasterio.windows import Window
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 
 from core.detect import WORK, DetectSettings, detect
 from core.errors import CancelledError
 from core.estimate import estimate
 from core.files import read_json, write_json
 from core.inference import cuts
+from core.raster import interpolated
 from core.redraw import Cut, keep
 from core.registry import find_model
 from core.scene import Scene, SceneSettings
@@ -130,3 +132,67 @@ def test_the_estimate_counts_every_look(settings: DetectSettings, models: Path, 
         plain, both = (estimate(settings, scene, find_model("random", folder), 1.0).seconds
                        for folder in (models, settings.models))
     assert both > 1.2 * plain
+
+
+def test_a_coarse_image_is_looked_at_with_smaller_pixels_too(settings: DetectSettings, models: Path,
+                                                             tmp_path: Path) -> None:
+    card = settings.models / "random" / "card.json"
+    write_json(card, read_json(card) | {"looks_m": [1.0, 2.5]})
+    with rasterio.open(tmp_path / "coarse.tif") as image:
+        rough, mask = image.read() // 16 * 16, image.dataset_mask() > 0  # so that quarters of quarters are whole
+    write_raster(tmp_path / "coarse.tif", rough, gsd=2.0, mask=mask)
+    coarse = replace(settings, scene=replace(settings.scene, image=tmp_path / "coarse.tif"))
+    record = detect(coarse)
+    assert (record["finer"], record["coarser"], record["gsd_m"]) == (2, [2], 2.0)
+    with Scene(coarse.scene) as scene:
+        pixels, seen = interpolated(*scene._bands(scene.grid, scene.rgb_indexes), 2)
+        finer = scene.finer(2)
+        stack, own = finer.read(Window(0, 0, *reversed(SIDE))), finer.coarser(2).read(Window(0, 0, 88, 104))
+        np.testing.assert_array_equal(stack.observed, seen)
+        np.testing.assert_array_equal(own.image, scene.read(Window(0, 0, 88, 104)).image)
+        piece = finer.read(Window(33, 51, 64, 48)).image
+        np.testing.assert_allclose(piece, stack.image[:, 51:99, 33:97], atol=1e-5)
+    write_raster(tmp_path / "fine.tif", pixels.round().astype(np.uint8), gsd=1.0, mask=seen)
+    alone = {}
+    for name in ("fine", "coarse"):
+        scene = replace(settings.scene, image=tmp_path / f"{name}.tif")
+        detect(replace(settings, scene=scene, out=tmp_path / f"{name}-alone", models=models))
+        alone[name] = log_odds(read(tmp_path / f"{name}-alone"))
+    found, mask = read(settings.out), read(tmp_path / "coarse-alone") != 255
+    np.testing.assert_array_equal(found == 255, ~mask)
+    spread = interpolate(alone["coarse"][None, None], scale_factor=2, mode="bilinear")
+    mean = torch.sigmoid(avg_pool2d((alone["fine"] + spread) / 2, 2)[0, 0]).numpy() * 250
+    extreme = max_pool2d(alone["fine"].abs()[None, None], 2)[0, 0].maximum(alone["coarse"].abs())
+    inside = mask & (extreme.numpy() < 3)  # stored probabilities near 0 and 1 are coarse
+    inside[17:33, 7:28] = False  # beside the hole larger pixels do not count
+    assert inside.sum() > 500
+    assert np.abs(found - mean)[inside].max() < 5
+    assert np.abs(found - mean)[inside].mean() < 0.7
+    kept = keep(settings.out, tmp_path / "kept", Cut(record["threshold"], 200.0), coarse.scene)
+    assert 0 < kept["landslides"] <= record["landslides"]
+
+
+def test_smaller_pixels_give_the_same_map_after_a_stop_and_in_a_smaller_area(settings: DetectSettings,
+                                                                             tmp_path: Path) -> None:
+    card = settings.models / "random" / "card.json"
+    write_json(card, read_json(card) | {"looks_m": [0.2, 1.5]})
+    told = []
+
+    def stop(progress) -> None:
+        if progress.stage == "predict" and progress.done >= 0.5 * progress.total:
+            raise CancelledError("detection", got="stop", expected="go", remedy="Again.")
+
+    with pytest.raises(CancelledError):
+        detect(settings, stop)
+    record = detect(settings, told.append)
+    assert (record["finer"], record["coarser"]) == (2, [2])
+    detect(replace(settings, out=tmp_path / "whole"))
+    assert (settings.out / "probability.tif").read_bytes() == (tmp_path / "whole" / "probability.tif").read_bytes()
+    with rasterio.open(settings.scene.image) as image:
+        left, top = image.transform @ (31, 45)
+    area = (shapely.box(left, top - 101, left + 97, top), CRS.from_epsg(32648))
+    detect(replace(settings, out=tmp_path / "part", scene=replace(settings.scene, area=area)))
+    differs = np.abs(read(tmp_path / "part").astype(int) - read(settings.out)[45:146, 31:128])
+    assert differs.shape == (101, 97) and differs.max() <= 2 and (differs > 0).mean() < 0.02
+    last = [each for each in told if each.stage == "predict"][-1]
+    assert last.done == pytest.approx(last.total)
