@@ -184,7 +184,9 @@ def _pixel_size(scene: Scene, card: ModelCard) -> Finding:
         return Finding("note", "Pixel size", f"{gsd / times:.2g} m on the ground; {known}",
                        f"Searched with pixels of {gsd:.2f} m, each the mean of {times} × {times}; so is the map. "
                        "Nothing has to be done.")
-    found = f"{gsd:.2f} m on the ground; {known}"
+    finer, _ = card.looks.at(gsd)
+    seen = f", and is shown pixels of {gsd / finer:.2g} m too" if finer > 1 else ""
+    found = f"{gsd:.2f} m on the ground; {known}{seen}"
     if low <= gsd <= high:
         return Finding("good", "Pixel size", found)
     if gsd < low:

@@ -179,7 +179,8 @@ def fine_tune(settings: FineTune, runs: Path, models: Path | None = None,
     logger.info("landslides: %s", ground.counts)
     out.mkdir(parents=True, exist_ok=True)
     other = _elsewhere(settings, card, out)
-    pools = [Pool(share * (1 - settings.replay), (0.8, 1.25), grounds)
+    finer, _ = card.looks.at(ground.gsd_m)
+    pools = [Pool(share * (1 - settings.replay), (0.8 / finer, 1.25), grounds)
              for share, grounds in ((ON_LANDSLIDES, ground.landslides), (1 - ON_LANDSLIDES, ground.others))]
     total = sum(pool.share for pool in other.pools)
     pools += [pool._replace(share=settings.replay * pool.share / total) for pool in other.pools if settings.replay]

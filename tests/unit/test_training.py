@@ -80,6 +80,21 @@ def test_a_label_that_knows_landslides_alone_trains_the_sum_of_the_other_classes
     assert torch.allclose(shares, chances[:, 1:] / chances[:, 1:].sum(1, keepdim=True), atol=1e-4)  # none is preferred
 
 
+def test_the_overlap_of_every_class_that_labels_name_can_count() -> None:
+    label = torch.zeros(1, 8, 8, dtype=torch.int64)
+    label[:, 2:4], label[:, 4], label[:, 5], label[:, 6:] = 1, 2, NOT_LANDSLIDE, 255
+    sure = torch.nn.functional.one_hot(label.clamp(max=3), 4).permute(0, 3, 1, 2) * 40.0
+    assert cross_entropy_dice(sure, label, 0, cover_dice=True) < 0.01
+    timid = sure.clone()
+    timid[:, 2] = 0
+    timid[:, 1, 4] = 0.1  # the rarest named class is nowhere the likeliest
+    more = [float(cross_entropy_dice(each, label, 0, cover_dice=True) - cross_entropy_dice(each, label, 0))
+            for each in (sure, timid)]
+    assert more[0] < 0.01 and 0.2 < more[1] < 0.6  # of the two other classes that are named
+    unnamed = torch.full_like(label, NOT_LANDSLIDE)
+    assert cross_entropy_dice(timid, unnamed, 0, cover_dice=True) == cross_entropy_dice(timid, unnamed, 0)
+
+
 def test_labels_become_the_channels_of_a_scheme() -> None:
     fine = {1: "building", 5: "bare land", 7: "landslide"}
     assert channels(SCHEMES["paper"], fine)[[0, 1, 5, 7]].tolist() == [255, 1, 5, 0]
