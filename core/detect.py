@@ -66,6 +66,7 @@ class DetectSettings:
         image_date: Day the image was taken; read from the image's tags if left out.
         models: Folder of models; the project's own if left out.
         overwrite: Whether finished results in ``out`` may be replaced.
+        single_look: The scene is seen with its own pixels alone, whatever the model asks for: faster, and less good.
     """
 
     scene: SceneSettings
@@ -78,6 +79,11 @@ class DetectSettings:
     image_date: date | None = None
     models: Path | None = None
     overwrite: bool = False
+    single_look: bool = False
+
+    def looks(self, card: ModelCard, gsd_m: float) -> tuple[int, tuple[int, ...]]:
+        """Return the looks at a scene of some pixel size, see ``core.nets.looks.Looks.at``."""
+        return (1, ()) if self.single_look else card.looks.at(gsd_m)
 
 
 @dataclass(frozen=True)
@@ -127,12 +133,12 @@ def detect(settings: DetectSettings, report: Report | None = None) -> dict[str, 
         clock = _Clock()
         with ThreadPoolExecutor(1) as reader:  # meanwhile what reading needs is loaded: kernels, overviews, projections
             reader.submit(scene.read, Window(scene.part.col_off, scene.part.row_off, FIRST_PX, FIRST_PX))
-            finer, coarser = card.looks.at(scene.grid.gsd_m)
+            finer, coarser = settings.looks(card, scene.grid.gsd_m)
             seen = scene.finer(finer)
             parts = {1: seen.part} | {times: coarse_part(seen, seen.part, times) for times in coarser}
             networks = _prepared(settings, card, network, parts)
         prepared = networks[1]
-        record |= _how(prepared) | {"finer": finer, "coarser": list(coarser)}
+        record |= _how(prepared) | {"finer": finer, "coarser": list(coarser), "single_look": settings.single_look}
         clock.lap("compile_s")
         work = _work_folder(settings.out, record)
         plan = Plan(seen.part, card.classes, record["threshold"],

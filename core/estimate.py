@@ -43,7 +43,7 @@ def estimate(settings: DetectSettings, scene: Scene, card: ModelCard, observed: 
         card: Of a model with weights.
         observed: Share of the mapped part that holds image data, 0 to 1.
     """
-    finer, coarser = card.looks.at(scene.grid.gsd_m)
+    finer, coarser = settings.looks(card, scene.grid.gsd_m)
     seen = scene.finer(finer)
     network, part = load_network(card), seen.part
     looks = [coarse_part(seen, part, times) for times in coarser]

@@ -38,6 +38,7 @@ class Request:
         min_area_m2: A smaller landslide is left out.
         window: Side in pixels of windows that each go through the whole network; chosen by the program if left out.
         halo: Margin of such a window that is predicted but not kept.
+        single_look: The image is seen with its own pixels alone.
     """
 
     image: Layer
@@ -49,6 +50,7 @@ class Request:
     min_area_m2: float = OutlineSettings.min_area_m2
     window: int | None = None
     halo: int = 320
+    single_look: bool = False
 
     def scene(self, project: Project) -> SceneSettings:
         """Return the rasters of this request.
@@ -71,13 +73,13 @@ class Request:
             self.scene(project), self.model.name, project.folder / "runs" / "new", self.engine,
             outlines=OutlineSettings(min_area_m2=self.min_area_m2), threshold=self.threshold,
             image_date=date.fromisoformat(self.image.date) if self.image.date else None,
-            models=self.model.folder.parent)
+            models=self.model.folder.parent, single_look=self.single_look)
         return replace(settings, tiling=Tiling(self.window, self.halo, min(32, self.halo))) if self.window else settings
 
     def submit(self, project: Project, models: Path | None) -> Job:
         """Put it into the queue as a job; ``models`` is their folder unless it is the program's own."""
         ndvi, unseen = _of_day(project.of("ndvi"), self.image), _unobserved(project, self.image)
-        options: list[object] = ["--min-area", self.min_area_m2]
+        options: list[object] = ["--min-area", self.min_area_m2, *["--single-look"] * self.single_look]
         for option, value in (
                 ("--threshold", self.threshold), ("--date", self.image.date), ("--window", self.window),
                 ("--halo", self.halo if self.window else None), ("--dem-unit", self.dem.unit if self.dem else None),
@@ -105,7 +107,8 @@ def again(project: Project, run: Run, model: ModelCard) -> Request:
     about, area = run.about.get("outlines") or {}, run.about.get("area")
     return Request(image, model, source(project, run, "dem"),
                    _in_degrees(area, run.about["inputs"]["image"]["crs"]) if area else None,
-                   min_area_m2=about.get("min_area_m2", OutlineSettings.min_area_m2))
+                   min_area_m2=about.get("min_area_m2", OutlineSettings.min_area_m2),
+                   single_look=run.about.get("single_look", False))
 
 
 def source(project: Project, run: Run, role: str) -> Layer | None:

@@ -56,7 +56,7 @@ def _look(project: Project, request: Request) -> Future[Look]:
     """Return the look at a request; one that nobody waits for any more is not begun."""
     looks = _looks()
     key = repr((project.folder, request.image, request.dem, request.area, request.model.sha256, request.model.name,
-                request.engine, request.window, request.halo))
+                request.engine, request.window, request.halo, request.single_look))
     if key not in looks or looks[key].cancelled():
         for old in looks.values():
             old.cancel()

@@ -8,6 +8,7 @@ import streamlit as st
 from core.engines import ENGINES
 from core.errors import ScarpError
 from core.layers import Layer
+from core.nets.looks import Looks
 from core.project import Project
 from core.registry import ModelCard
 from core.request import Request
@@ -78,5 +79,8 @@ def _settings(card: ModelCard, image: Layer, dem: Layer | None, area: Mapping[st
                               help="What the network runs on. Automatic takes the fastest that this computer has.")
         window = st.selectbox("Window", _WINDOWS, format_func=lambda side: f"{side} px" if side else "Automatic",
                               key="detect-window", help="Smaller windows need less memory and take longer.")
+        single = card.looks != Looks() and st.toggle(
+            "One look only", key="detect-single", help="The image is seen with its own pixels alone, not with wider "
+            "and narrower ones too: up to five times as fast, and less good.")
     return Request(image, card, dem, area, engine, threshold, smallest, window,
-                   min(320, window // 4) if window else 320)
+                   min(320, window // 4) if window else 320, single)

@@ -81,6 +81,13 @@ def test_both_looks_count_alike(settings: DetectSettings, models: Path, tmp_path
     np.testing.assert_array_equal(read(settings.out, "classes.tif")[seen] == 1, found[seen] >= 125)
 
 
+def test_one_look_is_the_model_without_its_others(settings: DetectSettings, models: Path, tmp_path: Path) -> None:
+    record = detect(replace(settings, single_look=True))
+    assert (record["finer"], record["coarser"], record["single_look"]) == (1, [], True)
+    detect(replace(settings, out=tmp_path / "alone", models=models))
+    assert (settings.out / "probability.tif").read_bytes() == (tmp_path / "alone" / "probability.tif").read_bytes()
+
+
 @pytest.mark.parametrize("share", [0.1, 0.6])
 def test_a_stop_in_either_look_ends_in_the_same_bytes(settings: DetectSettings, tmp_path: Path, share: float) -> None:
     told = []

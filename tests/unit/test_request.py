@@ -74,6 +74,14 @@ def test_the_settings_say_the_same(project):
     assert settings.scene.area[1] == "EPSG:4326" and settings.image_date.year == 2017
 
 
+def test_one_look_is_asked_for_and_kept(project, submitted):
+    asked = Request(project.of("image")[0], CARD, single_look=True)
+    asked.submit(project, None)
+    assert "--single-look" in submitted["options"] and asked.settings(project).single_look
+    assert again(project, made(project, single_look=True), CARD).single_look
+    assert not again(project, made(project), CARD).single_look
+
+
 def made(project, **about):
     layer = project.folder / "layers" / "image.tif"
     inputs = {"image": {"file": layer.name, "bytes": layer.stat().st_size, "crs": "EPSG:32648"}, "dem": None}
