@@ -66,8 +66,6 @@ def examine(network: nn.Module, held_out: dict[str, list[Ground]], scheme: Class
         return score(list(window_counts(network, grounds, slide)))
 
     slid = {name: (held_out[name], held_out[name][0].gsd_m) for name, counts in sums.items() if counts[1].any()}
-    sources = held_out | {"generated scenes": landscapes} if len(scheme.names) > 2 else {}  # noqa: PLR2004 - and others
-    cover = {name: found for name, grounds in sources.items() if (found := land_cover(network, grounds, scheme))}
     free = [ground for ground in landscapes if not (ground.label == slide).any()]
     return temperature, threshold, {
         "held out": {name: score(each) for name, each in windows.items() if each},
@@ -77,8 +75,16 @@ def examine(network: nn.Module, held_out: dict[str, list[Ground]], scheme: Class
                        for name, (grounds, gsd_m) in slid.items()},
         "ground without landslides": {
             "with a DEM": look(free), "without a DEM": look([replace(ground, gradients=None) for ground in free])},
-        **({"land cover": cover} if cover else {}),
+        **covers(network, held_out, scheme, landscapes),
         "prevalence": round(float(np.mean([each[1].sum() / each.sum() for each in sums.values()])), 4)}
+
+
+def covers(network: nn.Module, held_out: dict[str, list[Ground]], scheme: ClassScheme, landscapes: list[Ground],
+           ) -> dict[str, Any]:
+    """Return the ``land cover`` of ``examine``; nothing where the network tells two classes alone."""
+    sources = held_out | {"generated scenes": landscapes} if len(scheme.names) > 2 else {}  # noqa: PLR2004 - and others
+    found = {name: scored for name, grounds in sources.items() if (scored := land_cover(network, grounds, scheme))}
+    return {"land cover": found} if found else {}
 
 
 def coarsened(ground: Ground, times: int, landslide: int) -> Ground:

@@ -20,11 +20,11 @@ from core.registry import MODELS, ModelCard, find_model, load_network, save_mode
 from core.training.config import TrainConfig
 from core.training.crops import Crops, Pool
 from core.training.device import device
-from core.training.exam import examine, made_up
+from core.training.exam import covers, examine, made_up
 from core.training.loop import split_of, train
 from core.training.manifest import make_manifest
 from core.training.pictures import draw_failures
-from core.training.sources import load
+from core.training.sources import Ground, load
 from core.training.split import Split, make_split
 
 logger = logging.getLogger(__name__)
@@ -53,9 +53,18 @@ def train_model(config: str, data: Path, runs: Path, models: Path | None = None)
 
 
 def make_model(settings: TrainConfig, data: Path, runs: Path, models: Path, origin: dict[str, str]) -> ModelCard:
-    """Train, calibrate on the held-out part of the sources, and put the model into a registry; see ``trained``."""
+    """Train, calibrate on the held-out part of the sources, and put the model into a registry; see ``trained``.
+
+    With the weights and the looks of the model it starts from, it keeps what is known of that one's landslides: taking
+    other classes together or apart leaves the probability of landslide as it is. Its land cover alone is scored.
+    """
     card = trained(settings, data, runs, models, origin)
     split = split_of(settings, data, runs / settings.model)
+    if settings.start and not settings.steps:
+        first = find_model(settings.start, models)
+        if first.metrics and (first.sha256, first.looks, first.training.get("split_sha256")) == (
+                card.sha256, card.looks, split.sha256):
+            return _like(card, first, settings, data, split)
     return _examined(replace(card, domain=_domain(settings, data, split)), settings, data, split)
 
 
@@ -122,10 +131,28 @@ def examine_model(name: str, data: Path, models: Path | None = None) -> ModelCar
     return _examined(card, settings, data, split)
 
 
+def _like(card: ModelCard, first: ModelCard, settings: TrainConfig, data: Path, split: Split) -> ModelCard:
+    """Complete a card with what another's says of the same weights, and with scores of its own land cover."""
+    known = {name: each for name, each in first.metrics.items() if name != "land cover"}
+    cover = covers(load_network(card).to(device()), _held_out(card, settings, data, split), card.classes,
+                   made_up(card.classes))
+    card = replace(card, temperature=first.temperature, threshold=first.threshold, domain=first.domain,
+                   metrics=known | cover)
+    write_json(card.folder / "card.json", card.as_dict())
+    for picture in first.failures:
+        (card.folder / "failures").mkdir(exist_ok=True)
+        shutil.copy(picture, card.folder / "failures")
+    return card
+
+
+def _held_out(card: ModelCard, settings: TrainConfig, data: Path, split: Split) -> dict[str, list[Ground]]:
+    return {s.name: load(s, data, split.of(s.name), card.classes, training=False) for s in settings.sources}
+
+
 def _examined(card: ModelCard, settings: TrainConfig, data: Path, split: Split) -> ModelCard:
     """Calibrate and score a model as it is stored, draw where it fails, and complete its card."""
     network = load_network(card).to(device())
-    held_out = {s.name: load(s, data, split.of(s.name), card.classes, training=False) for s in settings.sources}
+    held_out = _held_out(card, settings, data, split)
     generated = made_up(card.classes)
     temperature, threshold, metrics = examine(network, held_out, card.classes, generated)
     card = replace(card, temperature=temperature, threshold=threshold, metrics=metrics)

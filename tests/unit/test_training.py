@@ -368,6 +368,22 @@ def test_a_model_of_merged_classes_has_the_weights_of_one_that_tells_them_apart(
         assert load_network(merged)(given).shape[1] == 2 and load_network(whole)(given).shape[1] == 6
 
 
+def test_the_same_weights_are_told_of_alike_and_scored_once(chips: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(exam, "FREE_SCENES", 1)
+
+    def made(**changes: object) -> ModelCard:
+        return publish.make_model(small(scheme="paper", **changes), chips, tmp_path / "runs", tmp_path / "models", {})
+
+    merged, whole = made(steps=1, merged=True), made(steps=0, model="whole", start="tiny")
+    cover = whole.metrics["land cover"]
+    assert whole.metrics == merged.metrics | {"land cover": cover} and "generated scenes" in cover
+    assert (whole.temperature, whole.threshold) == (merged.temperature, merged.threshold)
+    settings = small(scheme="paper", model="whole", start="tiny")
+    anew = publish._examined(whole, settings, chips, publish.split_of(settings, chips, tmp_path / "runs" / "whole"))
+    assert anew.metrics["land cover"] == cover and anew.temperature == pytest.approx(whole.temperature, rel=0.05)
+    assert {path.name for path in whole.failures} == {path.name for path in merged.failures}
+
+
 def test_blended_weights_lie_halfway_between_the_best_and_the_last(chips: Path, tmp_path: Path) -> None:
     settings, name = small(steps=2, evaluate_every=2), "encoder._conv_stem.weight"
     last = train(settings, chips, tmp_path / "run")
