@@ -70,7 +70,8 @@ def examine(network: nn.Module, held_out: dict[str, list[Ground]], scheme: Class
     return temperature, threshold, {
         "held out": {name: score(each) for name, each in windows.items() if each},
         "pixel size": {name: {f"{gsd_m * times:.2g} m" if gsd_m else f"{times} times its own":
-                              look([coarsened(ground, times, slide) for ground in grounds])
+                              look([coarsened(ground, times, slide) for ground in grounds]) if times > 1
+                              else score(windows[name])
                               for times in COARSER[:None if grounds[0].centres is not None else 4]}
                        for name, (grounds, gsd_m) in slid.items()},
         "ground without landslides": {
