@@ -50,7 +50,8 @@ def test_scores_come_with_intervals_and_sizes(one_scene):
     wrong = chip(30, 9)
     wrong.label[:60] = 1  # half of it is missed
     chips = [chip(30, seed) for seed in range(8)] + [wrong]
-    held_out = {"chips": chips, "plain": [chip(0)], "scene": [chip(48, gsd_m=0.3)], "empty": []}
+    held_out = {"chips": chips, "plain": [chip(0)], "empty": [],
+                "scene": [chip(48, gsd_m=0.3, centres=torch.tensor([[48, 48]]))]}
     temperature, threshold, told = examine(Bright(), held_out, BINARY, one_scene)
     found = told["held out"]["chips"]
     low, high = found["iou_interval"]
