@@ -255,7 +255,7 @@ def test_a_model_learns_an_image_whose_colours_it_never_saw(
     with rasterio.open(scene["image"]) as dataset:
         image = dataset.read()
     other = write_raster(tmp_path / "other.tif", (255 - image[[2, 0, 1]] // 2), gsd=1.0, origin=(0, SIDE))
-    card = fine_tune(settings(scene, image=other, model="learned", steps=40, learning_rate=1e-3, kept=1.0),
+    card = fine_tune(settings(scene, image=other, model="learned", steps=80, learning_rate=1e-3, kept=1.0),
                      tmp_path / "runs", learned)
     iou = card.metrics["fine-tuning"][0]["scores"]["IoU"]
     assert iou["before"] < 0.3
