@@ -13,6 +13,7 @@ from core import jobs, request
 from core.errors import InputError
 from core.export import write_outlines
 from core.files import write_json
+from core.nets.looks import Looks
 from core.preflight import Finding
 from core.project import add_layer, create
 from core.registry import ModelCard
@@ -196,6 +197,19 @@ def test_a_press_asks_for_what_was_chosen_and_follows_it(valley, monkeypatch, pa
         assert button(app, "Detect landslides") and "job" not in app.query_params
     finally:
         jobs.cancel(job)
+
+
+def test_one_look_is_offered_where_a_model_takes_several(valley, monkeypatch, page):
+    asked = {}
+    monkeypatch.setattr(request, "submit_detect", lambda folder, **what: asked.update(what) or jobs.submit(
+        folder / "jobs", "detect", "Lite", ["sleep", "60"], {"run": "r"}))
+    assert "One look only" not in [each.label for each in page().toggle]
+    monkeypatch.setattr(ModelCard, "looks", Looks((2,)))
+    app = page()
+    next(each for each in app.toggle if each.label == "One look only").set_value(True).run()
+    button(app, "Detect landslides").click().run()
+    jobs.cancel(jobs.jobs(valley.folder / "jobs")[0])
+    assert "--single-look" in asked["options"]
 
 
 def test_a_detection_shows_its_figures_and_its_table(found, page, words):
