@@ -227,7 +227,7 @@ def _inputs(settings: DetectSettings, card: ModelCard, scene: Scene) -> dict[str
         "image_pixels": s.times, "part_px": [part.col_off, part.row_off, part.width, part.height],
         "missing": missing, "warnings": warnings,
         "image_date": day.isoformat() if day else None,
-        "threshold": settings.threshold if settings.threshold is not None else card.threshold,
+        "threshold": settings.threshold if settings.threshold is not None else card.threshold_at(gsd),
         "outlines": asdict(settings.outlines),
         "probability_scale": PROBABILITY_SCALE,
     }

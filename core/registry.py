@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -35,7 +37,9 @@ class ModelCard:
         scheme: Name of its class scheme.
         gsd_range_m: Pixel sizes it was trained at, in metres.
         trained_topography: Topographic channels that held data in training; others are forced absent.
-        threshold: Landslide probability from which a pixel is called landslide.
+        threshold: Landslide probability from which a pixel is called landslide where nobody knows the pixel size.
+        thresholds: The same by pixel size: pairs of a size in metres and the threshold there, sizes rising; see
+            ``threshold_at``. Empty: one suits all.
         temperature: Logits are divided by it, so that probabilities are calibrated where it was fitted.
         coarser: A scene is looked at also with pixels so many times as wide.
         looks_m: Finest and widest pixels that are worth a look; see ``core.nets.looks`` for both.
@@ -55,6 +59,7 @@ class ModelCard:
     arguments: dict[str, Any] = field(default_factory=dict)
     trained_topography: tuple[str, ...] = ()
     threshold: float = 0.5
+    thresholds: tuple[tuple[float, float], ...] = ()
     temperature: float = 1.0
     coarser: tuple[int, ...] = ()
     looks_m: tuple[float, float] | None = None
@@ -75,6 +80,12 @@ class ModelCard:
             raise ModelError(f"card of {self.name}", got=f"looks_m {self.looks_m}",
                              expected="two pixel sizes in metres, the second at least twice the first",
                              remedy="Correct card.json or restore it.")
+        sizes = [0.0, *(size_m for size_m, _ in self.thresholds)]
+        if any(not narrower < wider for narrower, wider in pairwise(sizes)) or any(
+                not 0 < threshold < 1 for _, threshold in self.thresholds):
+            raise ModelError(f"card of {self.name}", got=f"thresholds {self.thresholds}",
+                             expected="rising pixel sizes in metres, each with a number between 0 and 1",
+                             remedy="Correct card.json or restore it.")
         if not 0 < self.threshold < 1 or not self.temperature > 0 or not 0 < self.gsd_range_m[0] < self.gsd_range_m[1]:
             raise ModelError(f"card of {self.name}", got=(self.threshold, self.temperature, self.gsd_range_m),
                              expected="0 < threshold < 1, temperature > 0, a rising pixel size range",
@@ -89,6 +100,16 @@ class ModelCard:
     def looks(self) -> Looks:
         """With which pixels the network looks at a scene."""
         return Looks(self.coarser, self.looks_m)
+
+    def threshold_at(self, gsd_m: float) -> float:
+        """Return the threshold for a pixel size; 0 if it is unknown.
+
+        Between the sizes of ``thresholds`` it is interpolated by the logarithm of the size; beyond the ends it stays.
+        """
+        if not self.thresholds or gsd_m <= 0:
+            return self.threshold
+        sizes, thresholds = zip(*self.thresholds, strict=True)
+        return round(float(np.interp(np.log(gsd_m), np.log(sizes), thresholds)), 2)
 
     @property
     def weights(self) -> Path:
@@ -136,6 +157,7 @@ def read_card(folder: Path) -> ModelCard:
                              remedy="Remove them.")
         for key in ("gsd_range_m", "trained_topography", "coarser"):
             values[key] = tuple(values.get(key, ()))
+        values["thresholds"] = tuple((float(size_m), float(each)) for size_m, each in values.get("thresholds", ()))
         if values.get("looks_m"):
             finest, widest = values["looks_m"]
             values["looks_m"] = (float(finest), float(widest))

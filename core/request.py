@@ -18,8 +18,9 @@ from core.ingest import read_area
 from core.jobs import Job, submit_detect
 from core.layers import Layer
 from core.project import Project, Run
+from core.raster import grid_of, open_raster
 from core.registry import ModelCard
-from core.scene import SceneSettings
+from core.scene import SceneSettings, suited
 from core.vectorize import OutlineSettings
 from core.windows import Tiling
 
@@ -66,6 +67,16 @@ class Request:
             area=(shapely.geometry.shape(self.area), CRS.from_epsg(4326)) if self.area else None,
             unobserved=read_area(project.path(unseen)) if unseen else None,
             bands=self.image.bands, dem_unit=cast('Literal["m", "ft"]', unit))
+
+    def own_threshold(self, project: Project) -> float:
+        """Return the model's threshold for pixels as wide as those with which it will see the image.
+
+        Raises:
+            InputError: The image's file is gone or cannot be opened.
+        """
+        seen = suited(SceneSettings(project.path(self.image)), self.model.gsd_range_m[0])
+        with open_raster(seen.image) as image:
+            return self.model.threshold_at(seen.times * grid_of(image).gsd_m)
 
     def settings(self, project: Project) -> DetectSettings:
         """Return what a detection needs to know, for a look at it before it runs."""

@@ -1,7 +1,6 @@
 """The panel that starts a detection: where, from what, with which model; then what it will take, and the button."""
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 import streamlit as st
 
@@ -10,7 +9,6 @@ from core.errors import ScarpError
 from core.layers import Layer
 from core.nets.looks import Looks
 from core.project import Project
-from core.registry import ModelCard
 from core.request import Request
 from core.vectorize import OutlineSettings
 from ui import state
@@ -39,8 +37,8 @@ def detect_panel(project: Project) -> None:
     card = choose_model()
     request, ready = None, False
     if card and image:
-        request = _settings(card, image, dem, area)
         try:
+            request = _settings(project, Request(image, card, dem, area))
             ready = estimate(project, request)
         except ScarpError as error:
             say(error)
@@ -66,10 +64,12 @@ def _name(layer: Layer | None) -> str:
     return f"{layer.title}, {layer.date}" if layer.date else layer.title
 
 
-def _settings(card: ModelCard, image: Layer, dem: Layer | None, area: Mapping[str, Any] | None) -> Request:
+def _settings(project: Project, request: Request) -> Request:
     """Show what is seldom changed, and return the whole request."""
-    threshold_key = f"detect-threshold-{card.name}"
-    st.session_state.setdefault(threshold_key, card.threshold)
+    card = request.model
+    threshold_key = f"detect-threshold-{card.name}-{request.image.id}"
+    if threshold_key not in st.session_state:
+        st.session_state[threshold_key] = request.own_threshold(project)
     st.session_state.setdefault("detect-smallest", OutlineSettings.min_area_m2)
     with st.expander("More settings", icon=":material/tune:"):
         threshold = st.slider("Threshold", 0.02, 0.98, step=0.01, key=threshold_key,
@@ -82,5 +82,5 @@ def _settings(card: ModelCard, image: Layer, dem: Layer | None, area: Mapping[st
         single = card.looks != Looks() and st.toggle(
             "One look only", key="detect-single", help="The image is seen with its own pixels alone, not with wider "
             "and narrower ones too: up to five times as fast, and less good.")
-    return Request(image, card, dem, area, engine, threshold, smallest, window,
-                   min(320, window // 4) if window else 320, single)
+    return replace(request, engine=engine, threshold=threshold, min_area_m2=smallest, window=window,
+                   halo=min(320, window // 4) if window else 320, single_look=single)

@@ -24,7 +24,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     train.add_argument("--models", type=Path, help="folder of models")
     train.set_defaults(run=_train)
 
-    again = commands.add_parser("examine", help="choose a model's threshold and score it anew on what is held out")
+    again = commands.add_parser("examine", help="choose a model's thresholds and score it anew on what is held out")
     again.add_argument("model", help="a model whose recipe comes with Scarp")
     again.add_argument("--data", type=Path, required=True, help="folder of its training data")
     again.add_argument("--models", type=Path, help="folder of models")
@@ -81,7 +81,8 @@ def _examine(options: argparse.Namespace) -> None:
 
     logging.getLogger("core").setLevel(logging.INFO)
     card = examine_model(options.model, options.data, options.models)
-    print(f"model {card.name}: threshold {card.threshold:g}, temperature {card.temperature:g}")
+    by_size = "".join(f", {each:g} at {size_m:g} m" for size_m, each in card.thresholds)
+    print(f"model {card.name}: threshold {card.threshold:g}{by_size}; temperature {card.temperature:g}")
 
 
 def _finetune(options: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from core.config import CLASS_NODATA
 from core.landscape import FIRST_TRAINING_SEED
-from core.training.holdout import Counts, calibrate, called, land_cover, scores, window_counts
+from core.training.holdout import Counts, best_threshold, calibrate, called, land_cover, scores, window_counts
 from core.training.loss import NOT_LANDSLIDE
 from core.training.sources import Ground, generated
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from core.config import ClassScheme
+    from core.registry import ModelCard
 
 FREE_SCENES = 12
 FREE_FIRST = FIRST_TRAINING_SEED - 100
@@ -35,49 +36,84 @@ def made_up(scheme: ClassScheme) -> list[Ground]:
     return generated(FREE_SCENES, scheme, first=FREE_FIRST)
 
 
-def examine(network: nn.Module, held_out: dict[str, list[Ground]], scheme: ClassScheme, landscapes: list[Ground],
-            ) -> tuple[float, float, dict[str, Any]]:
-    """Choose temperature and threshold on held-out ground, and score the network with them.
+def examine(network: nn.Module, card: ModelCard, held_out: dict[str, list[Ground]], landscapes: list[Ground],
+            ) -> ModelCard:
+    """Choose temperature and thresholds on held-out ground, and score the network with them.
 
     Args:
         network: In evaluation mode.
+        card: The network's.
         held_out: What was held out of each source.
-        scheme: The network's classes.
         landscapes: Ground of the landscape generator, see ``made_up``.
 
     Returns:
-        Temperature, threshold, and scores: ``held out`` by source; ``pixel size`` by source with landslides, then by
-        size: in metres where it is known, else in times the source's own;
+        The card with temperature, thresholds and ``metrics``, which are scores: ``held out`` by source;
+        ``pixel size`` by source with landslides, then by size: in metres where it is known, else in times the source's
+        own;
         ``ground without landslides`` of the landscape generator with its DEM and without; ``land cover`` of held-out
         and generated ground where the network tells more than two classes; ``prevalence``, the share of
         landslide for which probabilities are calibrated. Intervals hold 95 %, from draws of windows (of 512 pixels) or
         chips.
     """
-    slide = scheme.landslide
-    windows = {name: list(window_counts(network, grounds, slide)) for name, grounds in held_out.items()}
-    sums = {name: sum(each, np.zeros_like(each[0])) for name, each in windows.items() if each}
+    slide = card.classes.landslide
+
+    def look(grounds: list[Ground]) -> _Looked:
+        sizes_m = {ground.gsd_m for ground in grounds}
+        return _Looked(sizes_m.pop() if len(sizes_m) == 1 else 0, list(window_counts(network, grounds, slide)))
+
+    own = {name: looked for name, grounds in held_out.items() if (looked := look(grounds)).windows}
+    sums = {name: looked.total for name, looked in own.items()}
+    sizes = {name: {times: own[name] if times == 1 else look([coarsened(each, times, slide) for each in held_out[name]])
+                    for times in COARSER[:None if held_out[name][0].centres is not None else 4]}
+             for name, counts in sums.items() if counts[1].any()}
     temperature, threshold = calibrate(sums)
+    card = replace(card, temperature=temperature, threshold=threshold, thresholds=_by_size(
+        [looked for each in sizes.values() for looked in each.values()],
+        {name: counts for name, counts in sums.items() if name not in sizes}, temperature))
 
-    def score(windows: list[Counts]) -> dict[str, Any]:
-        total = sum(windows, np.zeros_like(windows[0]))
-        return scores(total, temperature, threshold) | _interval(windows, temperature, threshold)
+    def score(looked: _Looked) -> dict[str, Any]:
+        threshold = card.threshold_at(looked.gsd_m)
+        return scores(looked.total, temperature, threshold) | _interval(looked.windows, temperature, threshold)
 
-    def look(grounds: list[Ground]) -> dict[str, Any]:
-        return score(list(window_counts(network, grounds, slide)))
-
-    slid = {name: (held_out[name], held_out[name][0].gsd_m) for name, counts in sums.items() if counts[1].any()}
     free = [ground for ground in landscapes if not (ground.label == slide).any()]
-    return temperature, threshold, {
-        "held out": {name: score(each) for name, each in windows.items() if each},
-        "pixel size": {name: {f"{gsd_m * times:.2g} m" if gsd_m else f"{times} times its own":
-                              look([coarsened(ground, times, slide) for ground in grounds]) if times > 1
-                              else score(windows[name])
-                              for times in COARSER[:None if grounds[0].centres is not None else 4]}
-                       for name, (grounds, gsd_m) in slid.items()},
+    return replace(card, metrics={
+        "held out": {name: score(looked) for name, looked in own.items()},
+        "pixel size": {name: {f"{looked.gsd_m:.2g} m" if looked.gsd_m else f"{times} times its own": score(looked)
+                              for times, looked in each.items()} for name, each in sizes.items()},
         "ground without landslides": {
-            "with a DEM": look(free), "without a DEM": look([replace(ground, gradients=None) for ground in free])},
-        **covers(network, held_out, scheme, landscapes),
-        "prevalence": round(float(np.mean([each[1].sum() / each.sum() for each in sums.values()])), 4)}
+            name: score(look(grounds)) for name, grounds in (
+                ("with a DEM", free), ("without a DEM", [replace(ground, gradients=None) for ground in free]))},
+        **covers(network, held_out, card.classes, landscapes),
+        "prevalence": round(float(np.mean([each[1].sum() / each.sum() for each in sums.values()])), 4)})
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What is counted on ground of one kind, window by window, and its pixel size: 0 if it is unknown or not one."""
+
+    gsd_m: float
+    windows: list[Counts]
+
+    @property
+    def total(self) -> Counts:
+        return sum(self.windows, np.zeros_like(self.windows[0]))
+
+
+def _by_size(slid: list[_Looked], free: dict[str, Counts], temperature: float) -> tuple[tuple[float, float], ...]:
+    """Return pixel sizes, octave by octave, each with the threshold that suits the ground seen at about that size.
+
+    Args:
+        slid: Ground with landslides; its finest known size is the first.
+        free: Ground without, which counts at every size: the size of its pixels is not known.
+        temperature: Of the probabilities.
+    """
+    known = [looked for looked in slid if looked.gsd_m]
+    finest_m = min((looked.gsd_m for looked in known), default=0)
+    octaves: dict[int, dict[str, Counts]] = {}
+    for number, looked in enumerate(known):
+        octaves.setdefault(round(np.log2(looked.gsd_m / finest_m)), {})[str(number)] = looked.total
+    return tuple((round(finest_m * 2**octave, 3), best_threshold(octaves[octave] | free, temperature))
+                 for octave in sorted(octaves))
 
 
 def covers(network: nn.Module, held_out: dict[str, list[Ground]], scheme: ClassScheme, landscapes: list[Ground],

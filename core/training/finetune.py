@@ -208,7 +208,8 @@ def fine_tune(settings: FineTune, runs: Path, models: Path | None = None,
     tuned.looks = card.looks
     counts = held_out_counts(tuned.eval(), ground.landslides + ground.others, card.classes.landslide, CALIBRATED_ON)
     temperature, threshold = calibrate({"trained on": counts})
-    after = replace(_card(settings, card, target, ground, steps), temperature=temperature, threshold=threshold)
+    after = replace(_card(settings, card, target, ground, steps), temperature=temperature, threshold=threshold,
+                    thresholds=())
     rows = _compared(card, network, after, tuned, tests, tell)
     write_json(out / "scores.json", {"ground": rows})
     write_atomic(out / "scores.md", table(rows).encode())
@@ -335,7 +336,7 @@ def _tally(network: nn.Module, grounds: list[Ground], blocks: Sequence[Blocks | 
     for number, label, odds in held_out_odds(network, grounds, slide):
         chances = expit(odds / card.temperature).astype(np.float32)
         truth = np.where(label == CLASS_NODATA, CLASS_NODATA, label == slide).astype(np.uint8)
-        counted.append(tally(truth, (chances >= card.threshold).astype(np.uint8), chances,
+        counted.append(tally(truth, (chances >= card.threshold_at(grounds[number].gsd_m)).astype(np.uint8), chances,
                              scheme=SCHEMES["binary"], blocks=blocks[number]))
         further(number)
     return join(counted)

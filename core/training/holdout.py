@@ -175,16 +175,20 @@ def _logits(network: nn.Module, image: NDArray[np.float32], seen: NDArray[np.boo
 def calibrate(counts: dict[str, Counts]) -> tuple[float, float]:
     """Return the temperature and the landslide threshold that suit held-out ground.
 
-    The temperature makes the log loss smallest, every source counting alike; the threshold makes ``gain`` largest.
+    The temperature makes the log loss smallest, every source counting alike; for the threshold see ``best_threshold``.
     """
     shares = sum(c / max(c.sum(), 1) for c in counts.values())
     odds = (EDGES[1:] + EDGES[:-1]) / 2
     losses = {t: float((shares[0] * np.logaddexp(0, odds / t) + shares[1] * np.logaddexp(0, -odds / t)).sum())
               for t in np.round(np.geomspace(0.4, 4.0, 60), 3)}
     temperature = float(min(losses, key=lambda t: losses[t]))
+    return temperature, best_threshold(counts, temperature)
 
+
+def best_threshold(counts: dict[str, Counts], temperature: float) -> float:
+    """Return the landslide threshold that makes ``gain`` largest."""
     thresholds = np.round(np.arange(0.2, 0.9, 0.02), 2)
-    return temperature, float(max(thresholds, key=lambda threshold: gain(counts, temperature, threshold)))
+    return float(max(thresholds, key=lambda threshold: gain(counts, temperature, threshold)))
 
 
 def gain(counts: dict[str, Counts], temperature: float, threshold: float) -> float:

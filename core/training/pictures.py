@@ -110,7 +110,8 @@ def _called(network: nn.Module, card: ModelCard, grounds: list[Ground]) -> list[
     slide, found = card.classes.landslide, [np.zeros(tuple(ground.label.shape), bool) for ground in grounds]
     for number, label, odds in held_out_odds(network, grounds, slide):
         height, width = label.shape
-        found[number][:height, :width] |= expit(odds / card.temperature) >= card.threshold
+        threshold = card.threshold_at(grounds[number].gsd_m)
+        found[number][:height, :width] |= expit(odds / card.temperature) >= threshold
     return found
 
 

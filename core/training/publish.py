@@ -136,8 +136,8 @@ def _like(card: ModelCard, first: ModelCard, settings: TrainConfig, data: Path, 
     known = {name: each for name, each in first.metrics.items() if name != "land cover"}
     cover = covers(load_network(card).to(device()), _held_out(card, settings, data, split), card.classes,
                    made_up(card.classes))
-    card = replace(card, temperature=first.temperature, threshold=first.threshold, domain=first.domain,
-                   metrics=known | cover)
+    card = replace(card, temperature=first.temperature, threshold=first.threshold, thresholds=first.thresholds,
+                   domain=first.domain, metrics=known | cover)
     write_json(card.folder / "card.json", card.as_dict())
     for picture in first.failures:
         (card.folder / "failures").mkdir(exist_ok=True)
@@ -154,8 +154,7 @@ def _examined(card: ModelCard, settings: TrainConfig, data: Path, split: Split) 
     network = load_network(card).to(device())
     held_out = _held_out(card, settings, data, split)
     generated = made_up(card.classes)
-    temperature, threshold, metrics = examine(network, held_out, card.classes, generated)
-    card = replace(card, temperature=temperature, threshold=threshold, metrics=metrics)
+    card = examine(network, card, held_out, generated)
     write_json(card.folder / "card.json", card.as_dict())
     for name, grounds in (held_out | {"Generated ground": generated[1::2]}).items():
         draw_failures(card.folder / "failures" / f"{name}.webp", grounds, network, card)

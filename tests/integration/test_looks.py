@@ -144,13 +144,13 @@ def test_the_estimate_counts_every_look(settings: DetectSettings, models: Path, 
 def test_a_coarse_image_is_looked_at_with_smaller_pixels_too(settings: DetectSettings, models: Path,
                                                              tmp_path: Path) -> None:
     card = settings.models / "random" / "card.json"
-    write_json(card, read_json(card) | {"looks_m": [1.0, 2.5]})
+    write_json(card, read_json(card) | {"looks_m": [1.0, 2.5], "thresholds": [[1.0, 0.7], [4.0, 0.5]]})
     with rasterio.open(tmp_path / "coarse.tif") as image:
         rough, mask = image.read() // 16 * 16, image.dataset_mask() > 0  # so that quarters of quarters are whole
     write_raster(tmp_path / "coarse.tif", rough, gsd=2.0, mask=mask)
     coarse = replace(settings, scene=replace(settings.scene, image=tmp_path / "coarse.tif"))
     record = detect(coarse)
-    assert (record["finer"], record["coarser"], record["gsd_m"]) == (2, [2], 2.0)
+    assert (record["finer"], record["coarser"], record["gsd_m"], record["threshold"]) == (2, [2], 2.0, 0.6)
     with Scene(coarse.scene) as scene:
         pixels, seen = interpolated(*scene._bands(scene.grid, scene.rgb_indexes), 2)
         finer = scene.finer(2)

@@ -12,7 +12,7 @@ import pytest
 from core import jobs, request
 from core.errors import InputError
 from core.export import write_outlines
-from core.files import write_json
+from core.files import read_json, write_json
 from core.nets.looks import Looks
 from core.preflight import Finding
 from core.project import add_layer, create
@@ -197,6 +197,12 @@ def test_a_press_asks_for_what_was_chosen_and_follows_it(valley, monkeypatch, pa
         assert button(app, "Detect landslides") and "job" not in app.query_params
     finally:
         jobs.cancel(job)
+
+
+def test_the_threshold_is_the_one_for_the_pixels_of_the_image(valley, page, tmp_path):
+    card = tmp_path / "models" / "lite" / "card.json"
+    write_json(card, read_json(card) | {"thresholds": [[0.25, 0.7], [1.0, 0.3]]})
+    assert [each.value for each in page().slider if each.label == "Threshold"] == [0.5], "of half a metre"
 
 
 def test_one_look_is_offered_where_a_model_takes_several(valley, monkeypatch, page):

@@ -89,9 +89,18 @@ def test_wrong_tensors_are_refused(folder: Path, fault: str) -> None:
         load_network(find_model("random", folder))
 
 
-@pytest.mark.parametrize("change", [{"threshold": 1.5}, {"gsd_range_m": [2, 1]}, {"colour": "red"}, {"temperature": 0}])
+@pytest.mark.parametrize("change", [
+    {"threshold": 1.5}, {"gsd_range_m": [2, 1]}, {"colour": "red"}, {"temperature": 0}, {"thresholds": [[1, 0.5, 2]]},
+    {"thresholds": [[1, 0.5], [0.5, 0.4]]}, {"thresholds": [[0.5, 0]]}, {"thresholds": [[0, 0.5]]}])
 def test_a_contradictory_card_is_refused(folder: Path, change: dict[str, object]) -> None:
     card = read_json(folder / "random" / "card.json")
     write_json(folder / "random" / "card.json", card | change)
     with pytest.raises(ModelError, match=r"card"):
         read_card(folder / "random")
+
+
+def test_between_two_sizes_the_threshold_goes_by_their_logarithm(folder: Path) -> None:
+    card = folder / "random" / "card.json"
+    write_json(card, read_json(card) | {"threshold": 0.45, "thresholds": [[0.3, 0.6], [1.2, 0.4]]})
+    known = read_card(folder / "random")
+    assert [known.threshold_at(size_m) for size_m in (0, 0.1, 0.3, 0.6, 1.2, 5)] == [0.45, 0.6, 0.6, 0.5, 0.4, 0.4]

@@ -64,6 +64,14 @@ def test_what_is_left_out_is_left_to_the_program(project, submitted):
     assert submitted["dem"] is None and submitted["area"] is None
 
 
+def test_the_threshold_is_the_one_for_the_pixels_that_the_model_sees(project):
+    card = replace(CARD, thresholds=((0.5, 0.6), (2.0, 0.2)))
+    image = project.of("image")[0]
+    assert Request(image, card).own_threshold(project) == 0.6
+    assert Request(image, replace(card, gsd_range_m=(1.0, 3.0))).own_threshold(project) == 0.4, "means of 2 x 2"
+    assert Request(image, CARD).own_threshold(project) == CARD.threshold
+
+
 def test_the_settings_say_the_same(project):
     asked = Request(project.of("image")[0], CARD, project.of("dem")[0], in_degrees(square()), threshold=0.3,
                     min_area_m2=20, window=512, halo=64)

@@ -375,13 +375,14 @@ def test_the_same_weights_are_told_of_alike_and_scored_once(chips: Path, tmp_pat
     monkeypatch.setattr(publish, "SQUARES", 40)
     monkeypatch.setattr(publish, "made_up", lambda _: [woods])
     monkeypatch.setattr(publish, "draw_failures", lambda *_: None)
-    monkeypatch.setattr(publish, "examine", lambda network, *_: scored.append(network) or (1.5, 0.4, {"held out": {}}))
+    monkeypatch.setattr(publish, "examine", lambda network, card, *_: scored.append(network) or replace(
+        card, temperature=1.5, threshold=0.4, thresholds=((0.3, 0.6),), metrics={"held out": {}}))
 
     def made(**changes: object) -> ModelCard:
         return publish.make_model(small(scheme="paper", **changes), chips, tmp_path / "runs", tmp_path / "models", {})
 
     merged, whole = made(steps=1, merged=True), made(steps=0, model="whole", start="tiny")
-    assert len(scored) == 1 and (whole.temperature, whole.threshold) == (1.5, 0.4)
+    assert len(scored) == 1 and (whole.temperature, whole.threshold, whole.thresholds) == (1.5, 0.4, ((0.3, 0.6),))
     assert whole.metrics.keys() == {"held out", "land cover"} and merged.metrics.keys() == {"held out"}
     assert whole.metrics["land cover"]["generated scenes"].keys() == {"accuracy", "vegetation"}
     assert read_card(whole.folder).metrics == whole.metrics

@@ -1,5 +1,7 @@
 """What a card tells: intervals, coarser pixels, ground without landslides."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +18,7 @@ from core.training.pictures import FAILURE_PX, GAP_PX, draw_failures
 from core.training.sources import Ground
 
 BINARY, PAPER = SCHEMES["binary"], SCHEMES["paper"]
+CARD = ModelCard("bright", "Bright", "fstf_net", "binary", (0.3, 1.0))
 
 
 class Bright(nn.Module):
@@ -52,7 +55,8 @@ def test_scores_come_with_intervals_and_sizes(one_scene):
     chips = [chip(30, seed) for seed in range(8)] + [wrong]
     held_out = {"chips": chips, "plain": [chip(0)], "empty": [],
                 "scene": [chip(48, gsd_m=0.3, centres=torch.tensor([[48, 48]]))]}
-    temperature, threshold, told = examine(Bright(), held_out, BINARY, one_scene)
+    card = examine(Bright(), CARD, held_out, one_scene)
+    told = card.metrics
     found = told["held out"]["chips"]
     low, high = found["iou_interval"]
     assert 0.6 < low < found["iou"] < 1 and high == 1
@@ -61,25 +65,38 @@ def test_scores_come_with_intervals_and_sizes(one_scene):
     assert [*told["pixel size"]["scene"]] == ["0.3 m", "0.6 m", "0.9 m", "1.2 m", "1.8 m", "2.4 m"]
     assert [*told["pixel size"]["chips"]] == [f"{times} times its own" for times in (1, 2, 3, 4)]
     assert told["pixel size"]["chips"]["1 times its own"] == found and "plain" not in told["pixel size"]
-    assert 0 < told["prevalence"] < 0.5 and 0.2 <= threshold <= 0.9 and temperature > 0
+    assert 0 < told["prevalence"] < 0.5 and 0.2 <= card.threshold <= 0.9 and card.temperature > 0
+
+
+def test_the_threshold_goes_by_the_size_of_pixels(one_scene):
+    def ground(slid, other, gsd_m):
+        image = torch.full((3, 64, 64), other, dtype=torch.uint8)
+        label = torch.zeros(64, 64, dtype=torch.uint8)
+        image[:, :32], label[:32] = slid, 1
+        return Ground(image, label, gsd_m=gsd_m)
+
+    card = examine(Bright(), CARD, {"fine": [ground(140, 130, 0.3)], "wide": [ground(110, 95, 2.4)]}, one_scene)
+    sizes, thresholds = zip(*card.thresholds, strict=True)
+    assert sizes == (0.3, 0.6, 1.2, 2.4, 4.8, 9.6) and thresholds[0] > thresholds[3]
+    told = card.metrics["held out"]
+    assert told["fine"]["iou"] == told["wide"]["iou"] == 1, "which no threshold is for both"
 
 
 def test_pictures_show_where_a_model_errs_most_and_none_where_it_does_not(tmp_path):
-    card = ModelCard("bright", "Bright", "fstf_net", "binary", (0.3, 1.0))
     wrong = chip(30, 9, side=400)
     wrong.label[200:] = 1  # missed; cut into four pieces, of which one holds nothing that is wrong
     wrong.label[384:, 384:] = CLASS_NODATA
     path = tmp_path / "failures" / "chips.webp"
-    assert draw_failures(path, [chip(30), wrong], Bright(), card)
+    assert draw_failures(path, [chip(30), wrong], Bright(), CARD)
     with Image.open(path) as picture:
         assert picture.size == (2 * FAILURE_PX + GAP_PX, 3 * (FAILURE_PX + GAP_PX) - GAP_PX)
         red, _, blue = picture.getpixel((FAILURE_PX + GAP_PX + 200, 300))
         assert blue > red + 50  # missed
-    assert not draw_failures(path, [chip(30)], Bright(), card) and not path.exists()
+    assert not draw_failures(path, [chip(30)], Bright(), CARD) and not path.exists()
 
 
 def test_a_network_that_is_fooled_by_terrain_is_told_on(one_scene):
-    told = examine(Bright(fooled=True), {"chips": [chip(30, seed) for seed in range(3)]}, BINARY, one_scene)[2]
+    told = examine(Bright(fooled=True), CARD, {"chips": [chip(30, seed) for seed in range(3)]}, one_scene).metrics
     free = told["ground without landslides"]
     assert free["with a DEM"]["false_alarm_share"] > 0.9 > 0.3 > free["without a DEM"]["false_alarm_share"]
     assert free["with a DEM"]["pixels"] == free["without a DEM"]["pixels"] > 0
@@ -119,10 +136,11 @@ def test_land_cover_is_scored_with_landslide_left_out(one_scene, monkeypatch):
         "water": pytest.approx(9 / 19, abs=1e-4)}
     monkeypatch.setattr(exam, "FREE_SCENES", 1)
     grounds = {"half": [Ground(image, label)], "none": [Ground(image, label * 0)]}
-    assert examine(Coloured(), grounds, PAPER, made_up(PAPER))[2]["land cover"].keys() == {"half", "generated scenes"}
-    assert "land cover" not in examine(Bright(), {"chips": [chip(30)]}, BINARY, one_scene)[2]
+    told = examine(Coloured(), replace(CARD, scheme="paper"), grounds, made_up(PAPER)).metrics
+    assert told["land cover"].keys() == {"half", "generated scenes"}
+    assert "land cover" not in examine(Bright(), CARD, {"chips": [chip(30)]}, one_scene).metrics
 
 
 def test_one_window_has_no_interval(one_scene):
-    told = examine(Bright(), {"chip": [chip(30)]}, BINARY, one_scene)[2]
+    told = examine(Bright(), CARD, {"chip": [chip(30)]}, one_scene).metrics
     assert "iou_interval" not in told["held out"]["chip"] and np.isfinite(EDGES).all()
