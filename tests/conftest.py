@@ -27,19 +27,16 @@ THIN: dict[str, Any] = {"encoder": "efficientnet_lite0", "width": 32}
 """A lite network for tests of what is done with one: its layers, its reach, and half its time."""
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Pin a worker of several, and all that it starts, to its share of the cores: sharing them is far slower.
-
-    Not for browser tests, which wait as much as they compute.
-    """
-    if config.option.markexpr == "e2e":
-        return
+def keep_to_own_cores() -> None:
+    """Pin a worker of several, and all that it starts, to its share of the cores: sharing them is far slower."""
     worker, of = os.environ.get("PYTEST_XDIST_WORKER", ""), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if worker and hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) % min(of, len(cores))::of])
         torch.set_num_threads(len(os.sched_getaffinity(0)))
 
+
+keep_to_own_cores()
 
 settings.register_profile("patient", deadline=None)  # no test judges speed
 settings.load_profile("patient")
