@@ -1,13 +1,15 @@
-"""For each file a server on a free port and a small project for it to show; a page that may not leave it."""
+"""A server on a free port, for each file a small project for it to show, and a page that may not leave it."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlparse
@@ -113,27 +115,49 @@ class Watch:
     complaints: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="module")
-def projects(tmp_path_factory):
-    root = tmp_path_factory.mktemp("projects")
-    make_project(root)
-    return root
+@pytest.fixture(scope="session")
+def roots(tmp_path_factory):
+    """The folders of projects and of models that the server shows; each file fills them anew."""
+    return tmp_path_factory.mktemp("projects"), tmp_path_factory.mktemp("models")
+
+
+def emptied(folder):
+    for each in folder.iterdir():
+        shutil.rmtree(each) if each.is_dir() else each.unlink()
+    return folder
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    root = tmp_path_factory.mktemp("models")
-    make_model(root)
-    return root
+def projects(roots):
+    make_project(emptied(roots[0]))
+    return roots[0]
 
 
 @pytest.fixture(scope="module")
-def server(projects, models, tmp_path_factory):
-    """Return the address of a running app."""
+def models(roots):
+    make_model(emptied(roots[1]))
+    return roots[1]
+
+
+@pytest.fixture(scope="session")
+def served(roots, tmp_path_factory):
+    with serving(*roots, tmp_path_factory.mktemp("server") / "log.txt") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def server(served, projects, models):
+    """Return the address of the running app, which shows the projects and models of this file."""
+    return served
+
+
+@contextmanager
+def serving(projects, models, log_file):
+    """Run the app and give its address: one server for all files, as each takes long to start."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = (tmp_path_factory.mktemp("server") / "log.txt").open("wb")
+    log = log_file.open("wb")
     process = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)], cwd=ROOT, stdout=log,
         stderr=subprocess.STDOUT, env={**os.environ, "SCARP_PROJECTS": str(projects), "SCARP_MODELS": str(models)})

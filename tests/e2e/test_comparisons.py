@@ -16,6 +16,7 @@ from core.export import write_layer
 from core.files import write_json
 from core.project import add_layer, create
 from core.versus import versus
+from tests.e2e.conftest import emptied
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 SIDE, GSD = 384, 0.5
@@ -58,8 +59,8 @@ def made_run(project, name, boxes, image, day):
 
 
 @pytest.fixture(scope="module")
-def projects(tmp_path_factory):
-    root = tmp_path_factory.mktemp("projects")
+def projects(roots):
+    root = emptied(roots[0])
     project = create(root / "valley", "Valley")
     random = np.random.default_rng(5)
     ground = np.kron(random.integers(60, 160, (3, SIDE // 4, SIDE // 4)), np.ones((1, 4, 4))).astype("uint8")

@@ -10,7 +10,7 @@ from rasterio.features import geometry_mask
 from core import demo
 from core.config import scheme
 from core.project import list_projects
-from tests.e2e.conftest import ROOT
+from tests.e2e.conftest import ROOT, serving
 from tests.e2e.test_map import READY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -24,9 +24,10 @@ def projects(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def models():
-    """The models that come with Scarp."""
-    return ROOT / "models"
+def server(projects, tmp_path_factory):
+    """A server of its own, which shows the models that come with Scarp."""
+    with serving(projects, ROOT / "models", tmp_path_factory.mktemp("server") / "log.txt") as address:
+        yield address
 
 
 def detected(page):

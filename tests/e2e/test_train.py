@@ -11,15 +11,15 @@ import pytest
 from core.files import write_json
 from core.project import add_layer, open_project
 from core.registry import list_models
-from tests.e2e.conftest import make_model, make_project, write
+from tests.e2e.conftest import emptied, make_model, make_project, write
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def projects(tmp_path_factory):
+def projects(roots):
     """A valley with a reference of nine landslides, and a fine-tuning that is finished."""
-    root = tmp_path_factory.mktemp("projects")
+    root = emptied(roots[0])
     make_project(root)
     project = open_project(root / "valley")
     truth = np.zeros((512, 512), "uint8")
