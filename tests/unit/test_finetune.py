@@ -265,7 +265,7 @@ def test_a_model_learns_an_image_whose_colours_it_never_saw(
 
 def test_a_killed_run_ends_in_the_same_weights(scene: dict[str, Path], models: Path, tmp_path: Path) -> None:
     start = ("import sys, pathlib\nfrom core.training import finetune as f, holdout\nf.SCENES, f.SCENE_PX = 1, 192\n"
-             "f.BATCH, f.SAVE_EVERY, f.CALIBRATED_ON, holdout.SURROUNDINGS = 2, 2, 4, 32\n"
+             "f.BATCH, f.CROP_PX, f.SAVE_EVERY, f.CALIBRATED_ON, holdout.SURROUNDINGS = 2, 128, 2, 4, 32\n"
              "name, out, models, image, labels, area = sys.argv[1:]\nP = pathlib.Path\n"
              "f.fine_tune(f.FineTune('random', name, P(image), P(labels), area=P(area), steps=6), P(out), P(models))\n")
 
