@@ -43,16 +43,6 @@ def turn_to(page, name):
     settled(page, name)
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_every_page_can_be_the_first_and_stays_after_a_refresh(open_page, name):
-    page = open_page(ADDRESSES[name])
-    for visit in range(2):
-        if visit:
-            page.reload()
-        settled(page, name)
-        assert page.title() == "Scarp" and page.get_by_text("Page not found").count() == 0
-
-
 def test_back_and_forward_go_one_page_at_a_time(open_page):
     page = open_page("/?project=valley")
     settled(page, "overview")
@@ -110,8 +100,9 @@ def test_a_theme_that_was_chosen_holds_on_every_page(open_page):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_no_text_is_cut_off_and_nothing_overlaps_in_the_bar(open_page, clipped, name):
-    page = open_page(ADDRESSES[name] + "?project=valley")
+def test_every_page_can_be_the_first_cuts_off_no_text_and_stays_after_a_refresh(open_page, clipped, name):
+    page = open_page(ADDRESSES[name])
+    settled(page, name)
     for theme, dark in (("light", False), ("dark", True)):
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         page.wait_for_function("""(dark) => (getComputedStyle(document.querySelector('[data-testid=stApp]'))
@@ -128,6 +119,9 @@ def test_no_text_is_cut_off_and_nothing_overlaps_in_the_bar(open_page, clipped, 
              .map((box) => [box.left, box.right])""")
             between = zip(boxes, boxes[1:], strict=False)
             assert all(left[1] <= right[0] + 1 for left, right in between), (theme, width, boxes)
+    page.reload()
+    settled(page, name)
+    assert page.title() == "Scarp" and page.get_by_text("Page not found").count() == 0
 
 
 def shows(page, query, title):
