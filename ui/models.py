@@ -63,7 +63,7 @@ def about(card: ModelCard) -> dict[str, str]:
         "Pixel sizes": f"{low:g} to {high:g} m", "Finds": ", ".join(card.classes.names),
         "Looks at": " and ".join(["colour", *({"dem": "elevation", "ndvi": "NDVI"}.get(name, name)
                                               for name in card.trained_topography)]),
-        "Threshold": ", ".join(f"{each:g} at {size_m:g} m" for size_m, each in card.thresholds)
+        "Threshold": ", ".join(f"{each:.2f} at {size_m:g} m" for size_m, each in card.thresholds)
         or f"{card.threshold:g}",
         "Trained on": ", ".join(map(str, sources)) if isinstance(sources, list | tuple) else "",
         "Held out": "; ".join(f"{data}: IoU {score['iou']:.2f}" for data, score in _scores(card).items()),

@@ -81,7 +81,7 @@ def _examine(options: argparse.Namespace) -> None:
 
     logging.getLogger("core").setLevel(logging.INFO)
     card = examine_model(options.model, options.data, options.models)
-    by_size = "".join(f", {each:g} at {size_m:g} m" for size_m, each in card.thresholds)
+    by_size = "".join(f", {each:.2f} at {size_m:g} m" for size_m, each in card.thresholds)
     print(f"model {card.name}: threshold {card.threshold:g}{by_size}; temperature {card.temperature:g}")
 
 

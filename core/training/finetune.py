@@ -208,8 +208,7 @@ def fine_tune(settings: FineTune, runs: Path, models: Path | None = None,
     tuned.looks = card.looks
     counts = held_out_counts(tuned.eval(), ground.landslides + ground.others, card.classes.landslide, CALIBRATED_ON)
     temperature, threshold = calibrate({"trained on": counts})
-    after = replace(_card(settings, card, target, ground, steps), temperature=temperature, threshold=threshold,
-                    thresholds=())
+    after = replace(_card(settings, card, target, ground, steps), temperature=temperature, threshold=threshold)
     rows = _compared(card, network, after, tuned, tests, tell)
     write_json(out / "scores.json", {"ground": rows})
     write_atomic(out / "scores.md", table(rows).encode())
@@ -362,7 +361,7 @@ def _card(settings: FineTune, card: ModelCard, target: Path, ground: Outlined, s
         title=f"{card.title}; fine-tuned: {settings.image.stem}",
         summary=f"{card.name}, fine-tuned on {ground.counts['trained']} landslides of {settings.image.name}. "
                 f"{card.summary}",
-        gsd_range_m=(min(low, ground.gsd_m / 1.25), max(high, ground.gsd_m * 1.25)), sha256="",
+        gsd_range_m=(min(low, ground.gsd_m / 1.25), max(high, ground.gsd_m * 1.25)), thresholds=(), sha256="",
         training={
             "command": f"scarp finetune --from {card.name}", "from": card.name, "from_sha256": card.sha256,
             "from_training": card.training, "settings": settings.as_dict(), "steps": steps,
