@@ -5,7 +5,9 @@
 VENV := .venv
 BENCH := .venv-bench
 PY := $(VENV)/bin/python
-# Python compiles what it imports: compiling every package here would take a minute more.
+# Python compiles what it imports, once: compiling every package here would take a minute more, and where Python may not
+# keep what it compiled, as in many containers, each start takes 10 seconds more.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := -m pip install --disable-pip-version-check --no-compile
 PORT ?= 8501
 export SCARP_PROJECTS ?= $(CURDIR)/projects
