@@ -18,12 +18,17 @@ CHANNELS_IN, CHANNELS_OUT = 32, 64
 
 
 def convert(module: nn.Module, shapes: Sequence[tuple[int, ...]]) -> ov.Model:
-    """Return the network in OpenVINO's form; it is traced on small inputs, which takes seconds less than on large."""
+    """Return the network in OpenVINO's form.
+
+    It is traced on small inputs, which takes seconds less than on large, and not traced again to compare: that would
+    import what computes with symbols and on several machines, seconds too.
+    """
     unit = math.gcd(*(side for shape in shapes for side in shape[2:]))
     small = [tuple(min(side, side // unit * TRACED_PX) for side in shape[2:]) for shape in shapes]
     examples = tuple(torch.zeros(*shape[:2], *sides) for shape, sides in zip(shapes, small, strict=True))
     with torch.inference_mode():
-        return ov.convert_model(module, example_input=examples, input=[tuple(shape) for shape in shapes])
+        traced = torch.jit.trace(module, examples, check_trace=False)
+        return ov.convert_model(traced, example_input=examples, input=[tuple(shape) for shape in shapes])
 
 
 def with_precise_start(model: ov.Model) -> ov.Model:
