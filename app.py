@@ -1,5 +1,6 @@
 """The server: Streamlit with its own routes for tiles, outlines, uploads and assets. Start: streamlit run app.py."""
 
+import gc
 import os
 
 from core.tiles import GDAL_ENVIRONMENT, TileGuard, ValueGuard, VectorGuard
@@ -20,6 +21,7 @@ from ui.security import middleware
 from ui.settings import ROOT, projects_root
 from ui.words import unexpected
 
+gc.freeze()  # what was imported stays: looking through it again takes half a second each time
 sign = signer(projects_root())
 recover(projects_root())
 app = st.App(
