@@ -21,7 +21,7 @@ from core.nets import ARCHITECTURES, build
 from core.registry import ModelCard, save_model
 from core.scene import SceneSettings
 from core.windows import Tiling
-from tests.conftest import varied
+from tests.conftest import THIN, varied
 
 SMALL = Tiling(256, 48, 16)
 
@@ -30,7 +30,6 @@ SMALL = Tiling(256, 48, 16)
 def tiling(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Tiling | None:
     """Windows through the whole network, or windows of their own for its three parts, small."""
     monkeypatch.setattr(cuts, "CORE_PX", 256)
-    monkeypatch.setattr(cuts, "FAR_CORES", 2)
     return SMALL if request.param == "windows" else None
 
 
@@ -148,11 +147,12 @@ def test_an_image_smaller_than_a_window_of_an_odd_size(
 
 
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
-def test_every_network_can_detect(architecture: str, make_raster, place, tmp_path: Path) -> None:
+def test_every_network_can_detect(architecture: str, make_raster, place, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(cuts, "CORE_PX", 256)
     torch.manual_seed(1)
-    network = varied(build(architecture, 2, encoder="efficientnet_lite0"), place)
-    card = ModelCard("any", "Any", architecture, "binary", (0.2, 2.0), {"encoder": "efficientnet_lite0"},
-                     temperature=30.0, folder=tmp_path / "models" / "any")
+    network = varied(build(architecture, 2, **THIN), place)
+    card = ModelCard("any", "Any", architecture, "binary", (0.2, 2.0), THIN, temperature=30.0,
+                     folder=tmp_path / "models" / "any")
     save_model(card, network.state_dict())
     image = make_raster("image.tif", place.after.image[:3, :150, :170], gsd=1.0)
     record = detect(DetectSettings(SceneSettings(image), "any", tmp_path / "out", models=tmp_path / "models"))

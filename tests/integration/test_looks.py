@@ -40,8 +40,7 @@ def twice(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def settings(place, place_files: dict[str, Path], twice: Path, tmp_path: Path, monkeypatch) -> DetectSettings:
     """Return a detection in an image of squares of 2 x 2 equal pixels, with a hole."""
-    monkeypatch.setattr(cuts, "CORE_PX", 128)
-    monkeypatch.setattr(cuts, "FAR_CORES", 2)
+    monkeypatch.setattr(cuts, "CORE_PX", 160)
     coarse = place.after.image[:3, :SIDE[0]:2, :SIDE[1]:2]
     hole = np.zeros(SIDE, bool)
     hole[40:60, 20:50] = True
