@@ -30,7 +30,7 @@ demo: $(VENV)/.run ## Make the demonstration project and run detection on it, wi
 	$(VENV)/bin/scarp demo "$(SCARP_PROJECTS)/demo"
 
 test: $(VENV)/.dev $(VENV)/.browser lint ## Install what the tests need; check style, types and layers; run every test
-	$(PY) -m pytest -m "not e2e" -n logical --maxprocesses 4 --dist loadfile
+	$(PY) -m pytest -m "not e2e" -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 	$(PY) -m pytest -m e2e
 
 lint: $(VENV)/.dev ## Check style, types and layers
