@@ -88,7 +88,6 @@ def train(config: TrainConfig, data: Path, out: Path, report: Callable[[dict[str
     Raises:
         ModelError: The loss is not a number; the batch that caused it is saved beside the log.
     """
-    out.mkdir(parents=True, exist_ok=True)
     run = Run(config, out, lambda: _begin(config, data, models))
     return run.to_the_end(lambda: _ground(config, data, split_of(config, data, out)), report)
 
@@ -96,6 +95,7 @@ def train(config: TrainConfig, data: Path, out: Path, report: Callable[[dict[str
 def split_of(config: TrainConfig, data: Path, out: Path) -> Split:
     """Return a run's split: the one in its folder, or one that is made now and kept there."""
     if not (out / "split.json").exists():
+        out.mkdir(parents=True, exist_ok=True)
         make_split(config, data).write(out / "split.json")
     return Split.read(out / "split.json")
 
