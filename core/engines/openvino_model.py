@@ -27,7 +27,7 @@ def convert(module: nn.Module, shapes: Sequence[tuple[int, ...]]) -> ov.Model:
     small = [tuple(min(side, side // unit * TRACED_PX) for side in shape[2:]) for shape in shapes]
     examples = tuple(torch.zeros(*shape[:2], *sides) for shape, sides in zip(shapes, small, strict=True))
     with torch.inference_mode():
-        traced = torch.jit.trace(module, examples, check_trace=False)
+        traced = torch.jit.trace(module, examples, check_trace=False)  # type: ignore[no-untyped-call]
         return ov.convert_model(traced, example_input=examples, input=[tuple(shape) for shape in shapes])
 
 
