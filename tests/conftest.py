@@ -25,6 +25,9 @@ from core.registry import ModelCard, save_model
 RasterFactory = Callable[..., Path]
 THIN: dict[str, Any] = {"encoder": "efficientnet_lite0", "width": 32}
 """A lite network for tests of what is done with one: its layers, its reach, and half its time."""
+MASKS_IN_THREADS = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+"""For what draws masks in several threads: rasterio hides this warning of its own scratch rasters in a way that another
+thread undoes, and a warning is an error here."""
 
 
 def keep_to_own_cores() -> None:

@@ -21,8 +21,9 @@ from core.nets import ARCHITECTURES, build
 from core.registry import ModelCard, save_model
 from core.scene import SceneSettings
 from core.windows import Tiling
-from tests.conftest import varied
+from tests.conftest import MASKS_IN_THREADS, varied
 
+pytestmark = MASKS_IN_THREADS
 SMALL = Tiling(256, 48, 16)
 
 

@@ -22,8 +22,9 @@ from core.raster import interpolated
 from core.redraw import Cut, keep
 from core.registry import find_model
 from core.scene import Scene, SceneSettings
-from tests.conftest import write_raster
+from tests.conftest import MASKS_IN_THREADS, write_raster
 
+pytestmark = MASKS_IN_THREADS
 SIDE = (208, 176)
 
 

@@ -16,10 +16,6 @@ from ui.settings import ROOT
 # Every app of the test driver looks for components in all installed packages: more than half of its time.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
-PICTURES_IN_THREADS = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-"""For pages with pictures of detections: rasterio hides this warning of its own scratch rasters in a way that another
-thread undoes, and a warning is an error here."""
-
 
 @pytest.fixture(autouse=True)
 def root(tmp_path, monkeypatch):

@@ -11,12 +11,11 @@ from core.accuracy import Studies
 from core.export import write_outlines
 from core.files import write_json
 from core.measure import Measured
-from tests.conftest import write_raster
-from tests.ui.conftest import PICTURES_IN_THREADS
+from tests.conftest import MASKS_IN_THREADS, write_raster
 from ui.accuracy_panel import accuracy_layers
 from ui.review_state import Review
 
-pytestmark = PICTURES_IN_THREADS
+pytestmark = MASKS_IN_THREADS
 MEASURED = Measured(100.0, 40.0, 10.0, 10.0, "shape", None, None, None, None, None, None, 0.0, 0.8, 0.9, 103.8, 33.2)
 
 

@@ -18,15 +18,14 @@ from core.measure import measure
 from core.project import Project, add_layer, create
 from core.vectorize import OutlineSettings, outlines, rows_of
 from core.versus import versus
-from tests.conftest import write_raster
-from tests.ui.conftest import PICTURES_IN_THREADS
+from tests.conftest import MASKS_IN_THREADS, write_raster
 from ui.nav import ALL
 
 SIDE = 160
 BOXES = {"first": [(20, 60)], "second": [(20, 80), (110, 150)]}
 DAYS = {"first": "2021-07-18", "second": "2023-10-21"}
 
-pytestmark = PICTURES_IN_THREADS
+pytestmark = MASKS_IN_THREADS
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,12 @@ import pytest
 
 from core.field import outings
 from core.review import Ledger, accept
-from tests.ui.conftest import PICTURES_IN_THREADS
+from tests.conftest import MASKS_IN_THREADS
 from tests.ui.test_accuracy_panel import run  # noqa: F401 - a fixture
 from ui.field_panel import in_words
 from ui.inventory_downloads import _coolr, _file, _inspire
 
-pytestmark = PICTURES_IN_THREADS
+pytestmark = MASKS_IN_THREADS
 
 
 @pytest.fixture

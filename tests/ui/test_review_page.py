@@ -14,10 +14,10 @@ from core.files import write_json
 from core.measure import Measured
 from core.project import add_layer
 from core.review import Ledger, accept, reject
-from tests.ui.conftest import PICTURES_IN_THREADS
+from tests.conftest import MASKS_IN_THREADS
 from ui.review_state import WHO
 
-pytestmark = PICTURES_IN_THREADS
+pytestmark = MASKS_IN_THREADS
 MEASURED = Measured(100.0, 40, 10, 10, "shape", None, None, None, None, 25.0, None, 1.0, 0.7, 0.9, 103.8, 33.2)
 
 
