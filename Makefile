@@ -29,7 +29,8 @@ run: $(VENV)/.run ## Install what is needed, make the demonstration project, sta
 demo: $(VENV)/.run ## Make the demonstration project and run detection on it, without starting the app
 	$(VENV)/bin/scarp demo "$(SCARP_PROJECTS)/demo"
 
-test: $(VENV)/.dev $(VENV)/.browser lint ## Install what the tests need; check style, types and layers; run every test
+test: ## Install what the tests need; check style, types and layers; run every test
+	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/.browser lint
 	$(PY) -m pytest -m "not e2e" -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 	$(PY) -m pytest -m e2e
 

@@ -185,25 +185,52 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def visitor(browser):
+    """A visitor to the app who keeps its scripts from page to page: fetching and compiling them takes seconds."""
+    return browser.new_context(reduced_motion="reduce")
+
+
+def forgets(page, origin):
+    """Let a visitor forget all that pages of an origin, or the last test, left with them."""
+    page.context.clear_cookies()
+    page.context.clear_permissions()
+    page.context.new_cdp_session(page).send("Storage.clearDataForOrigin", {
+        "origin": origin, "storageTypes": "local_storage,indexeddb,service_workers"})
+
+
 @pytest.fixture
-def open_page(browser, server):
-    """Return a function that opens an address of the app; a page that leaves it or complains fails the test."""
+def open_page(browser, visitor, server):
+    """Return a function that opens an address of the app; a page that leaves it or complains fails the test.
+
+    Each page has another visitor; the first one's has been here before.
+    """
     contexts, watch = [], Watch(server)
 
     def opened(path="/detect", *, theme="light", script="", size=(1280, 800)):
-        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=theme,
-                                      reduced_motion="reduce")
+        context = browser.new_context(reduced_motion="reduce") if contexts else visitor
         contexts.append(context)
-        context.on("page", lambda page: _watch(watch, page))  # also the tabs that a page opens
+        context.on("page", watched)  # also the tabs that a page opens
         page = context.new_page()
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        if context is visitor:
+            forgets(page, server)
         if script:
             page.add_init_script(script)
         page.goto(server + path)
         return page
 
+    def watched(page):
+        _watch(watch, page)
+
     yield opened
     for context in contexts:
-        context.close()
+        context.remove_listener("page", watched)
+        for page in context.pages:
+            page.close()
+        if context is not visitor:
+            context.close()
     assert not watch.left, "requests left the origin"
     assert not watch.complaints, watch.complaints
 

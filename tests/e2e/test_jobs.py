@@ -26,7 +26,9 @@ PATIENCE_MS = 240_000
 
 
 class App:
-    """A server that can be killed and started again on the same projects."""
+    """A server that can be killed and started again on the same projects; a test has one of them."""
+
+    project = ""
 
     def __init__(self, folder):
         with socket.socket() as probe:
@@ -54,7 +56,7 @@ class App:
         self.process.wait()
 
     def job(self):
-        return jobs(self.projects / "valley" / "jobs")[0]
+        return jobs(self.projects / self.project / "jobs")[0]
 
     def wait(self, *states):
         end = time.monotonic() + PATIENCE_MS / 1000
@@ -64,23 +66,21 @@ class App:
         return job
 
 
-@pytest.fixture
-def app(tmp_path, make_raster, monkeypatch):
-    """An app on a project whose detection takes a while."""
-    for name, value in (("PROJECTS", tmp_path / "projects"), ("MODELS", tmp_path / "models"), ("NICE", 0), ("JOBS", 1)):
-        monkeypatch.setenv(f"SCARP_{name}", str(value))  # for this process too: who looks at a job may start it
-    project = create(tmp_path / "projects" / "valley", "Valley")
-    image = project.folder / "layers" / "image.tif"
-    shutil.copy(make_raster("image.tif", shape=(1792, 1792), tiled=True), image)
-    add_layer(project, "image", image, "Image")
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    """An app with a model that takes a while."""
+    folder = tmp_path_factory.mktemp("app")
     torch.manual_seed(1)
     arguments = {"encoder": "efficientnet_lite0"}
     card = ModelCard("slow", "Slow model", "fstf_net", "binary", (0.2, 1.0), arguments, ("dem",),
-                     folder=tmp_path / "models" / "slow")
+                     folder=folder / "models" / "slow")
     save_model(card, build("fstf_net", 2, **arguments).state_dict())
-    app = App(tmp_path)
-    yield app
-    app.kill()
+    with pytest.MonkeyPatch.context() as patch:  # for this process too: who looks at a job may start it
+        for name, value in (("PROJECTS", folder / "projects"), ("MODELS", folder / "models"), ("NICE", 0), ("JOBS", 1)):
+            patch.setenv(f"SCARP_{name}", str(value))
+        app = App(folder)
+        yield app
+        app.kill()
     for process in psutil.process_iter():
         try:
             if process.environ().get("SCARP_PROJECTS") == str(app.projects):
@@ -89,10 +89,21 @@ def app(tmp_path, make_raster, monkeypatch):
             continue
 
 
+@pytest.fixture
+def app(started, make_raster):
+    """That app with a project for this test."""
+    started.project = f"valley-{len(list(started.projects.glob('*')))}"
+    project = create(started.projects / started.project, "Valley")
+    image = project.folder / "layers" / "image.tif"
+    shutil.copy(make_raster("image.tif", shape=(1792, 1792), tiled=True), image)
+    add_layer(project, "image", image, "Image")
+    return started
+
+
 def detect(app, browser):
     """Start a detection at the map and return when it runs."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.goto(f"{app.url}/detect")
+    page.goto(f"{app.url}/detect?project={app.project}")
     page.get_by_role("button", name="Detect landslides").click()
     page.get_by_text("Running").first.wait_for(timeout=60_000)
     page.close()
@@ -101,7 +112,7 @@ def detect(app, browser):
 
 def jobs_page(app, browser):
     page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.goto(f"{app.url}/jobs?project=valley")
+    page.goto(f"{app.url}/jobs?project={app.project}")
     page.get_by_text("A job goes on").wait_for()
     return page
 
@@ -142,7 +153,7 @@ def test_a_job_outlives_its_server_and_the_next_one_shows_it(app, browser):
     page = jobs_page(app, browser)
     page.get_by_text(re.compile("Running|Done")).first.wait_for()
     assert app.job().worker == job.worker
-    page.goto(f"{app.url}/jobs?project=valley&job={job.id}")
+    page.goto(f"{app.url}/jobs?project={app.project}&job={job.id}")
     page.get_by_text("preparing Slow model").first.wait_for(timeout=60_000)
     page.get_by_text("Done").first.wait_for(timeout=PATIENCE_MS)
     page.close()

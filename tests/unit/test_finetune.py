@@ -71,7 +71,7 @@ def models(models: Path, tmp_path: Path) -> Path:
 def learned(scene: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a small model that knows the scene in its own colours."""
     folder = tmp_path_factory.mktemp("learned")
-    config = TrainConfig("learned", "rae_d", THIN, crop_px=256, batch=2, steps=40, warmup_steps=5, ema=0.9)
+    config = TrainConfig("learned", "rae_d", THIN, crop_px=128, batch=2, steps=40, warmup_steps=5, ema=0.9)
     ground, _ = divided(scene, mapped=scene["area"])
     crops = Crops(config, [Pool(0.6, (0.8, 1.25), ground.landslides), Pool(0.4, (0.8, 1.25), ground.others)])
     state = Run(config, folder, lambda: _begin(config, folder)).to_the_end(lambda: (crops, {}))
@@ -85,6 +85,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finetune, "SCENES", 1)
     monkeypatch.setattr(finetune, "SCENE_PX", 192)
     monkeypatch.setattr(finetune, "BATCH", 2)
+    monkeypatch.setattr(finetune, "CROP_PX", 128)
     monkeypatch.setattr(finetune, "CALIBRATED_ON", 4)
     monkeypatch.setattr(holdout, "SURROUNDINGS", 32)
 
@@ -263,26 +264,24 @@ def test_a_model_learns_an_image_whose_colours_it_never_saw(
     assert iou["interval"][0] > 0
 
 
-def test_a_killed_run_ends_in_the_same_weights(scene: dict[str, Path], models: Path, tmp_path: Path) -> None:
+def test_a_killed_run_ends_in_the_same_weights(
+        scene: dict[str, Path], models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finetune, "SAVE_EVERY", 2)
     start = ("import sys, pathlib\nfrom core.training import finetune as f, holdout\nf.SCENES, f.SCENE_PX = 1, 192\n"
              "f.BATCH, f.CROP_PX, f.SAVE_EVERY, f.CALIBRATED_ON, holdout.SURROUNDINGS = 2, 128, 2, 4, 32\n"
-             "name, out, models, image, labels, area = sys.argv[1:]\nP = pathlib.Path\n"
-             "f.fine_tune(f.FineTune('random', name, P(image), P(labels), area=P(area), steps=6), P(out), P(models))\n")
-
-    def begin(name: str, out: str) -> subprocess.Popen:
-        return subprocess.Popen([sys.executable, "-c", start, name, tmp_path / out, models, scene["image"],
-                                 scene["labels"], scene["area"]])
-
-    assert begin("whole", "a").wait(300) == 0
-    cut = begin("cut", "a")
-    while not (tmp_path / "a" / "cut" / "last.pt").exists():
+             "out, models, *files = (pathlib.Path(each) for each in sys.argv[1:])\n"
+             "f.fine_tune(f.FineTune('random', 'cut', *files, steps=6), out, models)\n")
+    runs, files = tmp_path / "runs", [scene[name] for name in ("image", "labels", "dem", "area")]
+    cut = subprocess.Popen([sys.executable, "-c", start, runs, models, *files])
+    while not (runs / "cut" / "last.pt").exists():
         assert cut.poll() is None
         time.sleep(0.02)
     cut.kill()
     cut.wait(60)
-    assert torch.load(tmp_path / "a" / "cut" / "last.pt", weights_only=True)["step"] < 6
+    assert torch.load(runs / "cut" / "last.pt", weights_only=True)["step"] < 6
     assert not (models / "cut").exists()
-    assert begin("cut", "a").wait(300) == 0
+    for name in ("cut", "whole"):
+        fine_tune(settings(scene, name=name, steps=6), runs, models)
     whole, resumed = (load_file(models / name / "model.safetensors") for name in ("whole", "cut"))
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
