@@ -31,8 +31,8 @@ demo: $(VENV)/.run ## Make the demonstration project and run detection on it, wi
 
 test: ## Install what the tests need; check style, types and layers; run every test
 	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/.browser lint
-	$(PY) -m pytest -m "not e2e" -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-	$(PY) -m pytest -m e2e
+	$(PY) -m pytest --ignore tests/e2e -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest tests/e2e
 
 lint: $(VENV)/.dev ## Check style, types and layers
 	$(VENV)/bin/ruff check

@@ -95,7 +95,7 @@ def app(started, make_raster):
     started.project = f"valley-{len(list(started.projects.glob('*')))}"
     project = create(started.projects / started.project, "Valley")
     image = project.folder / "layers" / "image.tif"
-    shutil.copy(make_raster("image.tif", shape=(1792, 1792), tiled=True), image)
+    shutil.copy(make_raster("image.tif", shape=(1280, 1280), tiled=True), image)
     add_layer(project, "image", image, "Image")
     return started
 
